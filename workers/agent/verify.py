@@ -56,22 +56,26 @@ class Wanted:
 
 def check(signed, wanted: Wanted, trust: Trust, versions: Versions, now: datetime, max_size: int = MAX_SIZE) -> Manifest:
     """The manifest, if the file that it describes may run for this task on this host now; its version is remembered."""
-    trust.require_current(now)
     manifest = _signed_manifest(signed, trust)
     _require_wanted(manifest, wanted)
     _require_platform(manifest, wanted)
-    _require_in_time(manifest, now)
-    trust.require_not_withdrawn(manifest.sha256, now)
     _require_agent(manifest, wanted)
+    require_valid(manifest, trust, now)
     if manifest.size > max_size:
         raise Refused("size_mismatch", f"The file has {manifest.size} bytes; this host takes {max_size} at most.")
     versions.accept(manifest)
     return manifest
 
 
-def check_command(
-    signed, command, task_id: str, lease_seq: int, agent_id: str, trust: Trust, now: datetime
-) -> None:
+def require_valid(manifest: Manifest, trust: Trust, now: datetime) -> None:
+    """What time and news may have changed since the first check: asked again right before the start."""
+    trust.require_current(now)
+    trust.key(manifest.key_id, "manifest")
+    _require_in_time(manifest, now)
+    trust.require_not_withdrawn(manifest.sha256, now)
+
+
+def check_command(signed, command, task_id: str, lease_seq: int, agent_id: str, trust: Trust, now: datetime) -> None:
     """Refuses a command that the server did not sign for this lease of this task on this agent."""
     trust.require_current(now)
     try:
