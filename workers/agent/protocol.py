@@ -1,0 +1,440 @@
+"""What agents and the server say to each other, version 1.
+
+The only module of the agent that the server imports. Every message is a dataclass: `to_json()` gives
+a plain dict, `from_json(value)` checks types, ignores unknown fields and raises `BadMessage`.
+
+All bodies are JSON but log chunks and artifacts, which are raw bytes. Requests carry
+`Authorization: Bearer agt_<id>_<secret>` (all but /enrol) and `X-Muster-Protocol`. A refusal is a
+`Refusal` body with a 4xx status; a 4xx without one did not come from Muster (a proxy, a captive
+portal) and agents treat it as an outage. Times of the agent's clock are shown, never decided on.
+"""
+import dataclasses
+import functools
+import hashlib
+import json
+import re
+import typing
+from dataclasses import dataclass, field
+from typing import Any, Dict, List, Optional, Union
+
+VERSION = "0.1.0"
+PROTOCOL = 1
+SUPPORTED = (1,)
+
+# --- paths -----------------------------------------------------------------------------------
+BASE = "/agent/v1"
+ENROL = BASE + "/enrol"
+HEARTBEAT = BASE + "/heartbeat"
+CLAIM = BASE + "/claim"
+ROTATE = BASE + "/credential/rotate"
+UNENROL = BASE + "/unenrol"
+
+
+def task_path(task_id: str, verb: str) -> str:
+    """verb: status, start, log, result, fail, cancelled, give_back, artifacts/<n> (n from 1)."""
+    return f"{BASE}/tasks/{task_id}/{verb}"
+
+
+def download_path(build_id: str) -> str:
+    """Binaries, plugin bundles, updates. `Range: bytes=n-` is honoured with 206."""
+    return f"{BASE}/downloads/{build_id}"
+
+
+# --- headers ---------------------------------------------------------------------------------
+PROTOCOL_HEADER = "X-Muster-Protocol"
+LEASE_SEQ_HEADER = "X-Lease-Seq"      # on log and artifact requests, whose bodies are raw
+LEASE_TOKEN_HEADER = "X-Lease-Token"
+CHUNK_CRC_HEADER = "X-Chunk-CRC32"    # zlib.crc32 of the body, 8 lower-case hex digits
+LOG_SIZE_HEADER = "X-Log-Size"        # on every answer to a log request: the bytes the server holds
+CANCEL_HEADER = "X-Task-Cancel"       # "1" on any answer about a task that somebody wants stopped
+SHA256_HEADER = "X-SHA256"            # of an artifact, lower-case hex
+
+# --- limits ----------------------------------------------------------------------------------
+MAX_CHUNK = 256 * 1024                # bytes of one log request
+MAX_BODY = 4 * 1024 * 1024            # bytes of one JSON body, either way
+MAX_RESULT = 1024 * 1024              # bytes of `result` in JSON
+MAX_TEXT = 64 * 1024                  # characters of `error` and of `traceback`
+MAX_ARTIFACT = 100 * 1024 * 1024
+MAX_ARTIFACTS_TOTAL = 1024 ** 3
+MAX_ARTIFACTS = 1000
+MAX_DOWNLOAD = 1024 ** 3              # above this a manifest is refused before a byte is fetched
+MAX_HELD = 100                        # running and waiting results; at the limit nothing is claimed
+LOG_QUOTA = 1024 ** 3                 # bytes of output kept per task when `max_output` is not given
+LEASE_S = 60
+CLAIM_REPEAT_S = 60                   # the same claim_id answers the same leases for this long
+KILL_GRACE_S = 10                     # between TERM and KILL
+DOWNLOAD_LIMIT_S = 300
+
+STREAMS = ("stdout", "stderr", "index")   # index: fixed records that tell when which bytes came
+
+# --- exit codes of a task --------------------------------------------------------------------
+NEVER_STARTED = -1
+TIMED_OUT = 259
+CANCELLED = 260
+OUTCOME_UNKNOWN = 261                 # the runner died, or the host was restarted
+
+# --- exit codes of the agent program ---------------------------------------------------------
+EXIT_OK = 0
+EXIT_USAGE = 2
+EXIT_NOT_ENROLLED = 3
+EXIT_NOT_ALLOWED = 4                  # credential revoked, token refused
+EXIT_UNREACHABLE = 5
+EXIT_LOCKED = 8                       # another agent runs in this work dir
+EXIT_SESSION_CONFLICT = 9             # a second copy of this agent is alive somewhere
+
+# --- task types, states, commands ------------------------------------------------------------
+TYPES = ("execute_command", "execute_test", "plugin", "update_agent", "uninstall")
+RUNNING_STATES = ("assigned", "downloading", "executing", "reporting")
+COMMANDS = ("cancel", "rotate", "update", "pause", "resume", "root")
+WAKE_CLAIM, WAKE_BEAT, WAKE_PING = "claim", "beat", "ping"   # the lines of the wake channel
+WAKE_PING_S = 30
+
+
+class Code:
+    """Refusal codes, the `code` of a `Refusal`."""
+    REVOKED = "revoked"                    # 401: stop, keep the queue
+    TOKEN_REFUSED = "token_refused"        # 401 on /enrol: unknown, spent, expired, wrong network
+    DISABLED = "disabled"                  # 403 on /claim: heartbeats go on, nothing is claimed
+    NOT_FOUND = "not_found"                # 404: no such task for this agent
+    DRAIN_FIRST = "drain_first"            # 409 on /claim: hand in the waiting results first
+    SESSION_CONFLICT = "session_conflict"  # 409 on /heartbeat: this instance was superseded
+    CANCELLED = "cancelled"                # 409 on /start
+    FROZEN = "frozen"                      # 409 on /start: give it back
+    STALE = "stale"                        # 409: the lease is void
+    DIFFERENT = "different"                # 409: other bytes or another result are already stored
+    INCOMPLETE = "incomplete"              # 412 on /result: see `missing`
+    TOO_LARGE = "too_large"                # 413
+    BAD_RANGE = "bad_range"                # 416 on /log: rewind to X-Log-Size
+    BAD_MESSAGE = "bad_message"            # 422
+    UPGRADE = "upgrade"                    # 426: this protocol version is no longer spoken
+    SLOW_DOWN = "slow_down"                # 429, 503: see Retry-After
+
+
+class BadMessage(ValueError):
+    """The bytes are not the message that they should be; the text names the field."""
+
+
+class Message:
+    def to_json(self) -> Dict[str, Any]:
+        return dataclasses.asdict(self)  # type: ignore[call-overload]
+
+    @classmethod
+    def from_json(cls, value: Any) -> Any:
+        return _read(cls, value, cls.__name__)
+
+
+# --- enrolment -------------------------------------------------------------------------------
+@dataclass
+class EnrolRequest(Message):
+    """POST ENROL. The same install_id and token within 10 minutes: a new credential for the same agent."""
+    token: str
+    install_id: str
+    hostname: str
+    os: str                                # linux | darwin | windows
+    arch: str                              # amd64 | arm64 | …
+    agent_version: str
+    protocol: List[int]
+    user: str                              # the account that the agent runs as
+    tags: List[str] = field(default_factory=list)
+    capabilities: List[str] = field(default_factory=list)   # task types, and "run_as"
+
+
+@dataclass
+class EnrolReply(Message):
+    agent_id: str
+    credential: str
+    root: Dict[str, Any]                   # trusted signing keys, pinned from here on
+    protocol: int
+    heartbeat_s: float
+    server_time: str
+
+
+@dataclass
+class RotateReply(Message):
+    """POST ROTATE {}: both credentials are good until the new one is used, at most 24 h."""
+    credential: str
+
+
+# --- heartbeat -------------------------------------------------------------------------------
+@dataclass
+class RunningTask(Message):
+    task_id: str
+    lease_seq: int
+    token: str
+    log_offset: Dict[str, int]             # by stream: bytes the server has acknowledged
+    elapsed_ms: int
+    state: str
+
+
+@dataclass
+class AgentEvent(Message):
+    kind: str                              # started, restarted, update_failed, unknown_command, clock_skew, …
+    text: str
+    age_ms: int = 0                        # how long ago, by the monotonic clock
+
+
+@dataclass
+class HeartbeatRequest(Message):
+    """POST HEARTBEAT. Renews the leases of `running`. A new instance_id takes over at once (the agent was
+    restarted); a beat of an instance that was taken over is the second copy: 409 session_conflict."""
+    instance_id: str
+    seq: int                               # grows with every attempt of this instance
+    running: List[RunningTask]
+    spool: int                             # results that wait for delivery
+    free_disk: int
+    load: Optional[float]
+    capacity: int
+    version: str
+    agent_time: str
+    capabilities: List[str]
+    events: List[AgentEvent] = field(default_factory=list)   # repeated until a beat got its 200
+    rejected: int = 0                      # results that the server would not have
+
+
+@dataclass
+class Command(Message):
+    """cancel{task_id} stops the process tree; rotate; pause, resume; root{root} hands over signing keys, the
+    new version signed by the old; update{manifest, signature, download} replaces the program without a task.
+    Unknown kinds are reported as an event and not obeyed."""
+    kind: str
+    task_id: Optional[str] = None
+    root: Optional[Dict[str, Any]] = None
+    manifest: Optional[str] = None
+    signature: Optional[str] = None
+    download: Optional[str] = None
+
+
+@dataclass
+class Wake(Message):
+    """GET <url>?ticket=<ticket> is held open and streams lines: claim, beat (heartbeat now), ping."""
+    url: str
+    ticket: str
+
+
+@dataclass
+class Settings(Message):
+    capacity: Optional[int] = None         # lowers the agent's own limit, never raises it
+    paused: Optional[bool] = None
+    log_interval_ms: int = 200
+    lease_s: float = LEASE_S
+
+
+@dataclass
+class HeartbeatReply(Message):
+    server_time: str
+    commands: List[Command] = field(default_factory=list)
+    drop: List[str] = field(default_factory=list)   # task ids whose lease is void: kill, report nothing
+    interval_s: float = 15
+    claim_interval_s: float = 2
+    wake: Optional[Wake] = None
+    settings: Settings = field(default_factory=Settings)
+
+
+# --- claiming --------------------------------------------------------------------------------
+@dataclass
+class ClaimRequest(Message):
+    """POST CLAIM → 200 ClaimReply | 204 nothing to do | 409 drain_first | 403 disabled | 426 | 429."""
+    claim_id: str                          # repeated when the answer was lost
+    max: int
+    spool: int
+    wait_s: float = 0                      # the server may answer sooner
+
+
+@dataclass
+class TaskOptions(Message):
+    execution_timeout: float = 300
+    max_output: Optional[int] = None       # bytes of stdout and stderr together
+    success_exit_codes: List[int] = field(default_factory=lambda: [0])
+    run_as: Optional[str] = None
+    env: Dict[str, str] = field(default_factory=dict)
+    cwd: Optional[str] = None
+
+
+@dataclass
+class CommandSignature(Message):
+    """Ed25519 by an installation key over `command_bytes(…)`; base64."""
+    key_id: str
+    expires_at: str
+    signature: str
+
+
+@dataclass
+class ClaimedTask(Message):
+    task_id: str
+    lease_seq: int
+    token: str
+    type: str
+    data: Dict[str, Any]
+    options: TaskOptions
+    organization: str
+    secrets: Dict[str, str] = field(default_factory=dict)    # environment names and values, masked in output
+    manifest: Optional[str] = None         # the very text that was signed
+    signature: Optional[str] = None
+    download: Optional[str] = None         # a path of this server
+    command_signature: Optional[CommandSignature] = None
+
+
+@dataclass
+class ClaimReply(Message):
+    tasks: List[ClaimedTask]
+
+
+def command_bytes(task: Dict[str, Any], agent_id: str, expires_at: str) -> bytes:
+    """What a CommandSignature signs. `task` is the ClaimedTask as JSON, exactly as sent: all of it but the token
+    and the signature itself, so that nobody between server and agent can change what runs."""
+    what = {name: value for name, value in task.items() if name not in ("token", "command_signature")}
+    body = {"task_id": task["task_id"], "lease_seq": task["lease_seq"], "agent_id": agent_id,
+            "command_sha256": hashlib.sha256(canonical(what)).hexdigest(), "expires_at": expires_at}
+    return b"muster-command-v1\n" + canonical(body)
+
+
+def canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+
+
+# --- a task's life ---------------------------------------------------------------------------
+@dataclass
+class StatusRequest(Message):
+    """POST status: `downloading` before a payload is fetched, `reporting` when the process has ended
+    and more than its last output is still on the way."""
+    lease_seq: int
+    token: str
+    state: str
+    exit_code: Optional[int] = None        # with reporting
+
+
+@dataclass
+class LeaseRequest(Message):
+    """POST start (the permit to execute, the same answer when repeated) and give_back (never started)."""
+    lease_seq: int
+    token: str
+
+
+@dataclass
+class StartReply(Message):
+    deadline_s: float                      # after this many seconds the server calls it timed out
+
+
+# PATCH log?stream=stdout|stderr|index: lease headers, Content-Range: bytes a-b/* (b inclusive), X-Chunk-CRC32.
+#   202 taken; what overlaps and is identical is ignored · 416 a is beyond the size · 409 different, stale.
+#   `Content-Range: bytes */*` with an empty body asks for the size.
+# PUT artifacts/<n>?name=&type=: lease headers, Content-Length, X-SHA256; 201, also when repeated.
+
+
+@dataclass
+class ResultRequest(Message):
+    """PUT result → 200 ResultReply (repeated: the same) | 409 different | 412 incomplete | 404."""
+    lease_seq: int
+    token: str
+    exit_code: int                         # 0…255, 128+signal, or one of the codes above
+    sizes: Dict[str, int]                  # by stream
+    sha256: Dict[str, str]                 # by stream, hex
+    agent_time: str
+    signal: Optional[int] = None
+    reason: Optional[str] = None           # timeout, output_limit, agent_offline, plugin_error, …
+    error: Optional[str] = None
+    traceback: Optional[str] = None
+    outcome_known: bool = True
+    dropped_bytes: int = 0                 # written by the process and not kept
+    escaped: int = 0                       # processes that outlived the kill
+    artifacts: int = 0                     # how many were uploaded
+    started_ms: Optional[int] = None       # since the claim arrived, by the monotonic clock
+    ended_ms: Optional[int] = None
+    result: Any = None                     # JSON that a plugin returned
+
+
+@dataclass
+class ResultReply(Message):
+    accepted: Union[bool, str]             # true, or "late"
+
+
+@dataclass
+class FailRequest(Message):
+    """POST fail: it never started. Exit code -1."""
+    lease_seq: int
+    token: str
+    reason: str
+    error: str
+    traceback: Optional[str] = None
+
+
+@dataclass
+class CancelledRequest(Message):
+    """POST cancelled: nothing of it runs any more, but for `escaped` processes. The fields of a result
+    are there when it had started."""
+    lease_seq: int
+    token: str
+    escaped: int = 0
+    started: bool = True
+    signal: Optional[int] = None
+    sizes: Dict[str, int] = field(default_factory=dict)
+    sha256: Dict[str, str] = field(default_factory=dict)
+    dropped_bytes: int = 0
+    started_ms: Optional[int] = None
+    ended_ms: Optional[int] = None
+
+
+@dataclass
+class Refusal(Message):
+    code: str
+    detail: str = ""
+    missing: Dict[str, int] = field(default_factory=dict)   # by stream: where to go on sending
+    retry_after_s: Optional[float] = None
+    required: Optional[str] = None         # with upgrade: the version to install
+
+
+# --- reading ---------------------------------------------------------------------------------
+_TASK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
+
+
+def _read(kind: Any, value: Any, where: str) -> Any:
+    origin, inner = typing.get_origin(kind), typing.get_args(kind)
+    if kind is Any:
+        return value
+    if origin is Union:
+        return _read_union(inner, value, where)
+    if origin is list:
+        return [_read(inner[0], item, where + "[]") for item in _expect(list, value, where)]
+    if origin is dict:
+        return {_expect(str, name, where): _read(inner[1], item, f"{where}.{name}")
+                for name, item in _expect(dict, value, where).items()}
+    if dataclasses.is_dataclass(kind):
+        return _read_message(kind, _expect(dict, value, where), where)
+    return _expect(kind, value, where)
+
+
+def _read_message(kind: Any, value: Dict[str, Any], where: str) -> Any:
+    types, known = _types(kind), {}
+    for item in dataclasses.fields(kind):
+        if item.name in value:
+            known[item.name] = _read(types[item.name], value[item.name], f"{where}.{item.name}")
+        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
+            raise BadMessage(f"{where}.{item.name} is missing")
+    task_id = known.get("task_id")
+    if task_id is not None and not _TASK_ID.match(task_id):   # it becomes a folder's name
+        raise BadMessage(f"{where}.task_id is not a UUID")
+    return kind(**known)
+
+
+@functools.lru_cache(maxsize=None)
+def _types(kind: Any) -> Dict[str, Any]:
+    return typing.get_type_hints(kind)
+
+
+def _read_union(kinds: Any, value: Any, where: str) -> Any:
+    if value is None and type(None) in kinds:
+        return None
+    rest = [kind for kind in kinds if kind is not type(None)]
+    if len(rest) == 1:
+        return _read(rest[0], value, where)
+    if type(value) not in rest:
+        raise BadMessage(f"{where} has the wrong type")
+    return value
+
+
+def _expect(kind: type, value: Any, where: str) -> Any:
+    if kind is float and type(value) is int:
+        return float(value)
+    if type(value) is not kind:
+        raise BadMessage(f"{where} is not of type {kind.__name__}")
+    return value
