@@ -10,8 +10,6 @@ portal) and agents treat it as an outage. Times of the agent's clock are shown, 
 """
 import dataclasses
 import functools
-import hashlib
-import json
 import re
 import typing
 from dataclasses import dataclass, field
@@ -143,7 +141,7 @@ class EnrolRequest(Message):
 class EnrolReply(Message):
     agent_id: str
     credential: str
-    root: Dict[str, Any]                   # trusted signing keys, pinned from here on
+    root: Dict[str, Any]                   # a bundle as trust.Trust.pin reads it, pinned from here on
     protocol: int
     heartbeat_s: float
     server_time: str
@@ -189,18 +187,18 @@ class HeartbeatRequest(Message):
     capabilities: List[str]
     events: List[AgentEvent] = field(default_factory=list)   # repeated until a beat got its 200
     rejected: int = 0                      # results that the server would not have
+    trust: Dict[str, int] = field(default_factory=dict)      # versions held: {"root": n, "revoked": n}
 
 
 @dataclass
 class Command(Message):
-    """cancel{task_id} stops the process tree; rotate; pause, resume; root{root} hands over signing keys, the
-    new version signed by the old; update{manifest, signature, download} replaces the program without a task.
-    Unknown kinds are reported as an event and not obeyed."""
+    """cancel{task_id} stops the process tree; rotate; pause, resume; root{root} brings a newer bundle, for
+    trust.Trust.updated; update{manifest, download} replaces the program without a task. Unknown kinds are
+    reported as an event and not obeyed."""
     kind: str
     task_id: Optional[str] = None
     root: Optional[Dict[str, Any]] = None
-    manifest: Optional[str] = None
-    signature: Optional[str] = None
+    manifest: Optional[Dict[str, Any]] = None
     download: Optional[str] = None
 
 
@@ -251,14 +249,6 @@ class TaskOptions(Message):
 
 
 @dataclass
-class CommandSignature(Message):
-    """Ed25519 by an installation key over `command_bytes(…)`; base64."""
-    key_id: str
-    expires_at: str
-    signature: str
-
-
-@dataclass
 class ClaimedTask(Message):
     task_id: str
     lease_seq: int
@@ -268,10 +258,9 @@ class ClaimedTask(Message):
     options: TaskOptions
     organization: str
     secrets: Dict[str, str] = field(default_factory=dict)    # environment names and values, masked in output
-    manifest: Optional[str] = None         # the very text that was signed
-    signature: Optional[str] = None
-    download: Optional[str] = None         # a path of this server
-    command_signature: Optional[CommandSignature] = None
+    manifest: Optional[Dict[str, Any]] = None            # {"manifest": {…}, "signature": "…"}, as in verify.check
+    download: Optional[str] = None                       # a path of this server
+    command_signature: Optional[Dict[str, Any]] = None   # {"command": {…}, "signature": "…"}, as in verify.check_command
 
 
 @dataclass
@@ -279,17 +268,10 @@ class ClaimReply(Message):
     tasks: List[ClaimedTask]
 
 
-def command_bytes(task: Dict[str, Any], agent_id: str, expires_at: str) -> bytes:
-    """What a CommandSignature signs. `task` is the ClaimedTask as JSON, exactly as sent: all of it but the token
-    and the signature itself, so that nobody between server and agent can change what runs."""
-    what = {name: value for name, value in task.items() if name not in ("token", "command_signature")}
-    body = {"task_id": task["task_id"], "lease_seq": task["lease_seq"], "agent_id": agent_id,
-            "command_sha256": hashlib.sha256(canonical(what)).hexdigest(), "expires_at": expires_at}
-    return b"muster-command-v1\n" + canonical(body)
-
-
-def canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode("ascii")
+def command_of(task: Dict[str, Any]) -> Dict[str, Any]:
+    """What the command signature covers: the ClaimedTask as JSON, exactly as sent, but for the lease and the
+    signature itself. So nobody between server and agent can change what runs, and with which settings."""
+    return {name: value for name, value in task.items() if name not in ("lease_seq", "token", "command_signature")}
 
 
 # --- a task's life ---------------------------------------------------------------------------
