@@ -143,9 +143,9 @@ def read_key(path: Path) -> bytes:
 
 
 def broker_socket(data: Path) -> Path:
-    """A unix socket's path has at most 107 bytes, so a deep data folder gets a short one elsewhere."""
+    """A unix socket's path has at most 107 bytes (103 on macOS), so a deep data folder gets a short one elsewhere."""
     near = data / "broker" / "v.sock"
-    if len(os.fsencode(near)) <= 107:
+    if len(os.fsencode(near)) <= 103:
         return near
     mark = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
     return Path("/tmp") / f"muster-{os.getuid()}-{mark}" / "v.sock"
