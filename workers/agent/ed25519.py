@@ -1,8 +1,8 @@
 """Ed25519 verification (RFC 8032, 5.1.7) for hosts that may or may not have `cryptography`.
 
-Both paths answer alike: beyond the standard they refuse keys and nonces of small order and every encoding that is not the
-canonical one, because with those one signature fits several messages or keys. Only public data is handled here, so
-nothing needs constant time.
+Both paths answer alike: beyond the standard they refuse keys and nonces of small order and every encoding that is not
+the canonical one, because with those one signature fits several messages or keys. Only public data is handled here,
+so nothing needs constant time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""A signed file on its way from the network to a process: hashed while it is saved, opened once, started as it was opened.
+"""A signed file on its way from the network to a process: hashed while saved, opened once, started as opened.
 
-Whoever could change the file between the check and the start must not win. So the path serves only to open it, the hash is taken
-again over the open file right before the start, and on Linux the start goes through /proc/self/fd to that same inode.
+Whoever could change the file between the check and the start must not win. So the path serves only to open it, the
+hash is taken again over the open file right before the start, and on Linux the start goes through /proc/self/fd to
+that same inode.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import os
 import shutil
 import stat
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from typing import Iterable, Iterator, NamedTuple
 
@@ -25,7 +26,7 @@ _OPEN = sum(getattr(os, flag, 0) for flag in ("O_NOFOLLOW", "O_CLOEXEC", "O_NONB
 
 
 class Start(NamedTuple):
-    """Popen(start.argv, executable=start.executable, pass_fds=start.pass_fds); each process in between passes the fds on."""
+    """For Popen(argv, executable=…, pass_fds=…). A process in between passes the fds on, under the same numbers."""
 
     argv: list[str]
     executable: str
@@ -39,10 +40,9 @@ def save(chunks: Iterable[bytes], manifest: Manifest, folder: str, mode: int = 0
     """
     _require_private(folder)
     path = os.path.join(folder, "payload.exe" if sys.platform == "win32" else "payload")
-    try:
-        number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600)
-    except FileExistsError:
-        raise Refused("policy_refused", "Something lies already where the file should be saved.") from None
+    with suppress(FileNotFoundError):
+        os.unlink(path)  # of a download that was cut off; a link put there goes, not what it names
+    number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN, 0o600)
     try:
         with os.fdopen(number, "wb") as file:
             _receive(chunks, manifest, file)
@@ -57,8 +57,8 @@ def save(chunks: Iterable[bytes], manifest: Manifest, folder: str, mode: int = 0
 def opened(path: str, manifest: Manifest, trust: Trust, now: datetime, sealed: bool = False) -> Iterator[Payload]:
     """The file, open and verified, for as long as the block lasts; the process started from it outlives the block.
 
-    `sealed` starts a copy in memory that nobody can write any more, root included (Linux). It is not the default: packed
-    programs look for their own file on the disk, and endpoint protection takes such a start for an attack.
+    `sealed` starts a copy in memory that nobody can write any more, root included (Linux). It is not the default:
+    packed programs look for their own file on the disk, and endpoint protection takes such a start for an attack.
     """
     require_valid(manifest, trust, now)
     payload = Payload(_open(path), path, manifest)

@@ -1,8 +1,8 @@
 """What this host trusts: the installation's keys and the list of withdrawn files.
 
 The first root is pinned at enrolment. Every later one is signed by a key of the root before it and counts one up (TUF
-specification, 5.3), so whoever holds the server for a day cannot hand out another key, nor an old root again. The list of
-withdrawn files lives seven days: withholding news hides a withdrawal no longer than that.
+specification, 5.3), so neither a proxy nor whoever changes the server's database can hand out another key, or an old
+root again. The list of withdrawn files lives seven days: withholding news hides a withdrawal no longer than that.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import json
 import os
 import re
 import tempfile
+from contextlib import contextmanager
+from typing import Iterator
 
 from .signed import REVOKED, ROOT, Refused, is_signed_by, key_id, moment
 
@@ -115,18 +117,13 @@ def _sync_folder(folder: str) -> None:
         os.close(number)
 
 
-class _readable:
+@contextmanager
+def _readable(what: str) -> Iterator[None]:
     """A document from outside may have any shape: what cannot be read as one of ours is not signed by us."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if kind is not None and issubclass(kind, (KeyError, TypeError, ValueError, AttributeError, IndexError)):
-            raise Refused("signature_invalid", f"{self.what} cannot be read.") from error
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+        raise Refused("signature_invalid", f"{what} cannot be read.") from error
 
 
 def _check_root(signed: dict) -> None:

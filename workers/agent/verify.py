@@ -1,7 +1,7 @@
 """May this file, may this command run here? Asked before the download and again right before the start.
 
-Every answer but yes is `Refused(code, text)`. The order of the questions matters: nothing in a manifest is believed before its
-signature is, and the size is known before a byte is fetched.
+Every answer but yes is `Refused(code, text)`. The order of the questions matters: nothing in a manifest is believed
+before its signature is, and the size is known before a byte is fetched.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import platform as _platform
 import re
 import threading
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 
 from .signed import BINARY, COMMAND, Refused, canonical, is_signed_by, moment
 from .trust import Trust, write_private
@@ -54,7 +54,9 @@ class Wanted:
     agent_version: str
 
 
-def check(signed, wanted: Wanted, trust: Trust, versions: Versions, now: datetime, max_size: int = MAX_SIZE) -> Manifest:
+def check(
+    signed, wanted: Wanted, trust: Trust, versions: Versions, now: datetime, max_size: int = MAX_SIZE
+) -> Manifest:
     """The manifest, if the file that it describes may run for this task on this host now; its version is remembered."""
     manifest = _signed_manifest(signed, trust)
     _require_wanted(manifest, wanted)
@@ -83,14 +85,14 @@ def check_command(signed, command, task_id: str, lease_seq: int, agent_id: str, 
         if not is_signed_by(trust.key(order["key_id"], "command"), COMMAND, order, signed["signature"]):
             raise Refused("signature_invalid", "The command is not signed by a trusted key.")
         meant = (order["task_id"], order["lease_seq"], order["agent_id"])
-        expires_at, digest = moment(order["expires_at"]), order["command_sha256"]
+        expires_at, same = moment(order["expires_at"]), order["command_sha256"] == command_sha256(command)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise Refused("signature_invalid", "The command carries no signature that can be read.") from error
     if meant != (task_id, lease_seq, agent_id):
         raise Refused("policy_refused", "The command was signed for another task, lease or agent.")
     if now >= expires_at:
         raise Refused("manifest_expired", f"The permission to run this command ended at {order['expires_at']}.")
-    if digest != command_sha256(command):
+    if not same:
         raise Refused("checksum_mismatch", "The command is not the one that was signed.")
 
 
@@ -107,7 +109,7 @@ class Versions:
         self._lock = threading.Lock()
 
     def accept(self, manifest: Manifest) -> None:
-        name = f"{manifest.org}/{manifest.kind}/{manifest.name}"
+        name = canonical([manifest.org, manifest.kind, manifest.name]).decode()
         with self._lock:
             seen = self._read()
             highest = seen.get(name, 0)
@@ -123,6 +125,8 @@ class Versions:
                 return json.load(file)
         except FileNotFoundError:
             return {}
+        except ValueError as error:
+            raise Refused("policy_refused", f"The record of versions cannot be read: {error}.") from error
 
 
 def this_host() -> tuple[str, str]:
@@ -130,13 +134,6 @@ def this_host() -> tuple[str, str]:
     machine = _platform.machine().lower()
     arch = {"x86_64": "amd64", "aarch64": "arm64", "i386": "386", "i686": "386"}.get(machine, machine)
     return _platform.system().lower(), arch
-
-
-def trusted_now(local: datetime, server: datetime | None) -> tuple[datetime, str]:
-    """The time to judge by, and a note when it is the server's because this host's clock is a day off or more."""
-    if server is None or abs(local - server) < _SKEW:
-        return local, ""
-    return server, f"The clock of this host says {local:%Y-%m-%d %H:%M}; expiry was judged by the server's."
 
 
 def _signed_manifest(signed, trust: Trust) -> Manifest:
@@ -164,7 +161,9 @@ def _require_shape(manifest: Manifest) -> None:
 
 def _require_wanted(manifest: Manifest, wanted: Wanted) -> None:
     if manifest.kind != wanted.kind or manifest.type != TYPE_OF_KIND.get(wanted.kind):
-        raise Refused("policy_refused", f"The file is a {manifest.type} for {manifest.kind}, the task is {wanted.kind}.")
+        raise Refused(
+            "policy_refused", f"The file is a {manifest.type} for {manifest.kind}, the task is {wanted.kind}."
+        )
     if manifest.name != wanted.name:
         raise Refused("policy_refused", f"The file is “{manifest.name}”, the task asks for “{wanted.name}”.")
     if manifest.org != wanted.org:
