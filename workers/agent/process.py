@@ -15,8 +15,10 @@ import resource
 import signal
 import sys
 import time
+import traceback
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Callable, Dict, Mapping, NamedTuple, Optional, Sequence, Union
+from typing import Callable, NamedTuple
 
 from workers.agent import tree
 
@@ -36,9 +38,9 @@ class LaunchError(Exception):
 
 @dataclass(frozen=True)
 class Limits:
-    memory: Optional[int] = None  # bytes of address space of each process
-    processes: Optional[int] = None  # of this user, as the kernel counts them
-    files: Optional[int] = None  # open descriptors
+    memory: int | None = None  # bytes of address space of each process
+    processes: int | None = None  # of this user, as the kernel counts them
+    files: int | None = None  # open descriptors
 
 
 class _User(NamedTuple):
@@ -49,15 +51,15 @@ class _User(NamedTuple):
 
 def launch(
     argv: Sequence[str],
-    cwd: Union[str, os.PathLike],
+    cwd: str | os.PathLike,
     env: Mapping[str, str],
     stdout_fd: int,
     stderr_fd: int,
-    stdin_fd: Optional[int] = None,
+    stdin_fd: int | None = None,
     limits: Limits = Limits(),
-    run_as: Optional[str] = None,
+    run_as: str | None = None,
     *,
-    executable: Optional[int] = None,
+    executable: int | None = None,
     umask: int = 0o077,
     new_privileges: bool = False,
 ) -> int:
@@ -81,12 +83,12 @@ def launch(
 
 def fork(
     body: Callable[[], int],
-    cwd: Union[str, os.PathLike],
+    cwd: str | os.PathLike,
     stdout_fd: int,
     stderr_fd: int,
-    stdin_fd: Optional[int] = None,
+    stdin_fd: int | None = None,
     limits: Limits = Limits(),
-    run_as: Optional[str] = None,
+    run_as: str | None = None,
     *,
     keep: Sequence[int] = (),
     umask: int = 0o077,
@@ -102,7 +104,7 @@ def fork(
     parent = os.getpid()
     told, tell = os.pipe()  # closes at exec, or when the body starts: then nothing was wrong
     pid = os.fork()
-    if pid == 0:
+    if pid == 0:  # nothing may return from here into the supervisor's frames
         try:
             tell = _move_up(tell)
             _streams(stdin_fd, stdout_fd, stderr_fd, (tell, *keep))
@@ -111,10 +113,9 @@ def fork(
                 os.close(tell)
             os._exit(body() & 0xFF)
         except LaunchError as error:
-            os.write(tell, ("%s\0%s" % (error.reason, error)).encode())
-        except BaseException as error:  # nothing may return into the supervisor's frames
-            if executes:
-                os.write(tell, ("spawn_failed\0%s" % error).encode())
+            os.write(tell, f"{error.reason}\0{error}".encode())
+        except BaseException:
+            os.write(2, traceback.format_exc().encode())
         finally:
             os._exit(127)
     os.close(tell)
@@ -127,18 +128,18 @@ def fork(
     raise LaunchError(reason, text)
 
 
-def _user(name: Optional[str]) -> Optional[_User]:
+def _user(name: str | None) -> _User | None:
     """Looked up before the fork: the directory service may need threads, sockets and time."""
     if not name:
         return None
     try:
         entry = pwd.getpwnam(name)
     except KeyError:
-        raise LaunchError("run_as_failed", "there is no user %s on this host" % name) from None
+        raise LaunchError("run_as_failed", f"there is no user {name} on this host") from None
     if entry.pw_uid == os.geteuid() == os.getuid():
         return None
     if os.geteuid() != 0:
-        raise LaunchError("run_as_failed", "only root can run a task as another user (%s)" % name)
+        raise LaunchError("run_as_failed", f"only root can run a task as another user ({name})")
     return _User(entry.pw_uid, entry.pw_gid, os.getgrouplist(name, entry.pw_gid))
 
 
@@ -146,7 +147,7 @@ def _move_up(fd: int) -> int:
     return fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, 10)
 
 
-def _streams(stdin: Optional[int], stdout: int, stderr: int, keep: Sequence[int]) -> None:
+def _streams(stdin: int | None, stdout: int, stderr: int, keep: Sequence[int]) -> None:
     source = os.open(os.devnull, os.O_RDONLY) if stdin is None else stdin
     # First out of the way of 0, 1 and 2, so that no dup2 overwrites what the next one needs.
     for target, fd in enumerate([_move_up(source), _move_up(stdout), _move_up(stderr)]):
@@ -170,14 +171,14 @@ def _prepare(parent, cwd, limits, user, umask, new_privileges) -> None:
             os.setgid(user.gid)
             os.setuid(user.uid)
         except OSError as error:
-            raise LaunchError("run_as_failed", "could not change user: %s" % error.strerror) from error
+            raise LaunchError("run_as_failed", f"could not change user: {error.strerror}") from error
     if not new_privileges:
         no_new_privileges()
     die_with_parent(signal.SIGKILL, parent)  # after setuid, which clears it
     try:
         os.chdir(cwd)
     except OSError as error:
-        raise LaunchError("spawn_failed", "%s: %s" % (cwd, error.strerror)) from error
+        raise LaunchError("spawn_failed", f"{cwd}: {error.strerror}") from error
 
 
 def _default_signals() -> None:
@@ -204,10 +205,10 @@ def _limit(limits: Limits) -> None:
             resource.setrlimit(which, (value, value))
         except (OSError, ValueError) as error:
             if LINUX:  # macOS has no working RLIMIT_AS
-                raise LaunchError("spawn_failed", "could not set a limit: %s" % error) from error
+                raise LaunchError("spawn_failed", f"could not set a limit: {error}") from error
 
 
-def _execute(argv: Sequence[str], env: Dict[str, str], executable: Optional[int]) -> None:
+def _execute(argv: Sequence[str], env: dict[str, str], executable: int | None) -> None:
     """execvpe without its habits: it imports lazily, which fails once another user's rights apply."""
     name, args = argv[0], list(argv)
     try:
@@ -225,10 +226,10 @@ def _execute(argv: Sequence[str], env: Dict[str, str], executable: Optional[int]
                 denied = error
         raise denied or FileNotFoundError(2, os.strerror(2))
     except OSError as error:
-        raise LaunchError("spawn_failed", "%s: %s" % (name, error.strerror)) from error
+        raise LaunchError("spawn_failed", f"{name}: {error.strerror}") from error
 
 
-def die_with_parent(number: int = signal.SIGTERM, parent: Optional[int] = None) -> None:
+def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> None:
     """Ask for a signal when the *thread* that started this process ends; at once if it has ended."""
     if _prctl is not None:
         _prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
@@ -247,7 +248,7 @@ def no_new_privileges() -> None:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def reap(statuses: Dict[int, int]) -> bool:
+def reap(statuses: dict[int, int]) -> bool:
     """Collect the exit codes (negative: the signal) of ended children; False when no child is left."""
     while True:
         try:
@@ -264,7 +265,7 @@ def kill_tree(
     grace: float = 10.0,
     *,
     idle: Callable[[float], object] = time.sleep,
-    statuses: Optional[Dict[int, int]] = None,
+    statuses: dict[int, int] | None = None,
     patience: float = 5.0,
 ) -> int:
     """TERM, up to `grace` seconds, then KILL, for root and all below it; returns how many are left.
@@ -275,7 +276,9 @@ def kill_tree(
     """
     own = root == os.getpid()
     exact = own and adopt_orphans()
-    codes: Dict[int, int] = {} if statuses is None else statuses
+    codes: dict[int, int] = {} if statuses is None else statuses
+    if exact and not reap(codes):  # the usual case, told apart without a look at every process
+        return 0
     hunt = tree.Hunt(root)
 
     def gone() -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-from typing import Dict, NamedTuple, Optional, Set
+from typing import NamedTuple
 
 _PROC = os.path.isdir("/proc/self/task")  # Linux; macOS asks ps
 
@@ -24,7 +24,7 @@ class _Row(NamedTuple):
     started: str
 
 
-def identify(pid: int) -> Optional[Identity]:
+def identify(pid: int) -> Identity | None:
     """The identity of a running process; None when there is none (a zombie does not run)."""
     row = _row(pid) if _PROC else _table().get(pid)
     return None if row is None else Identity(pid, row.started, boot_id())
@@ -42,13 +42,17 @@ def boot_id() -> str:
         return _run("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
+def children(pid: int) -> set[int]:
+    return {child for child, row in _table().items() if row.parent == pid}
+
+
 class Hunt:
     """The processes of one tree, those included that have lost their parent since we first saw them."""
 
     def __init__(self, root: int):
         self.root = root
         self.group = root if root != os.getpid() else None
-        self.seen: Dict[int, str] = {}
+        self.seen: dict[int, str] = {}
         self.quiet = 0
         self._look()
 
@@ -59,7 +63,7 @@ class Hunt:
 
     def kill(self) -> None:
         """Stop all of them first: what is stopped cannot fork, so the list becomes complete."""
-        stopped: Set[int] = set()
+        stopped: set[int] = set()
         while True:
             fresh = {pid: at for pid, at in self._look().items() if pid not in stopped}
             if not fresh:
@@ -78,7 +82,7 @@ class Hunt:
     def count(self) -> int:
         return len(self._look())
 
-    def _look(self) -> Dict[int, str]:
+    def _look(self) -> dict[int, str]:
         table = _table()
         self.seen = {pid: at for pid, at in self.seen.items() if pid in table and table[pid].started == at}
         members = set(self.seen) | {self.root}
@@ -91,7 +95,7 @@ class Hunt:
         self.seen = {pid: table[pid].started for pid in members if pid in table}
         return dict(self.seen)
 
-    def _belongs(self, row: _Row, members: Set[int]) -> bool:
+    def _belongs(self, row: _Row, members: set[int]) -> bool:
         # Without subreapers an orphan's parent is init, but its group may still tell.
         return row.parent in members or (not _PROC and row.group == self.group)
 
@@ -114,16 +118,16 @@ def _send(pid: int, started: str, number: int) -> None:
         os.close(handle)
 
 
-def _table() -> Dict[int, _Row]:
+def _table() -> dict[int, _Row]:
     if not _PROC:
         return _table_of_ps()
     rows = ((int(name), _row(int(name))) for name in os.listdir("/proc") if name.isdigit())
     return {pid: row for pid, row in rows if row is not None}
 
 
-def _row(pid: int) -> Optional[_Row]:
+def _row(pid: int) -> _Row | None:
     try:
-        with open("/proc/%d/stat" % pid, "rb") as file:
+        with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
     except OSError:
         return None
@@ -134,8 +138,8 @@ def _row(pid: int) -> Optional[_Row]:
     return _Row(int(fields[1]), int(fields[2]), fields[19].decode())
 
 
-def _table_of_ps() -> Dict[int, _Row]:
-    rows: Dict[int, _Row] = {}
+def _table_of_ps() -> dict[int, _Row]:
+    rows: dict[int, _Row] = {}
     for line in _run("ps", "-A", "-o", "pid=,ppid=,pgid=,stat=,lstart=").splitlines():
         pid, parent, group, state, started = line.split(None, 4)
         if not state.startswith("Z"):
