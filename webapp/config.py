@@ -17,6 +17,7 @@ from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
 
+VERSION = "0.1.0"
 CORES = os.cpu_count() or 1
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT = "default"
@@ -188,7 +189,8 @@ def _parse(text: str, kind: Any, meta: Mapping[str, Any]) -> Any:
         return tuple(part.strip() for part in text.split(",") if part.strip())
     if kind in (int, Size):
         return _number(text, Size.read if kind is Size else int, meta["low"], meta["high"])
-    return {bool: _yes, Path: _path, str: str}[kind](text)
+    readers: dict[Any, Callable[[str], Any]] = {bool: _yes, Path: _path, str: str}
+    return readers[kind](text)
 
 
 def _choice(text: str, choices: tuple[str, ...]) -> str:

@@ -159,5 +159,3 @@ def _lock(path: Path) -> int:
                 os.close(lock)
                 raise BrokerError(f"another broker uses {path.parent}") from None
             time.sleep(0.02)
-
-

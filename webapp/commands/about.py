@@ -1,0 +1,38 @@
+"""Verbs that tell about this installation."""
+
+import json
+
+import click
+
+from webapp.config import VERSION, load, settings_fields, shown
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--explain", is_flag=True, help="Say what each setting is for.")
+def config(as_json: bool, explain: bool) -> None:
+    """Show each setting, its value and where it came from."""
+    settings = load()
+    rows = [
+        {
+            "name": each.metadata["env"],
+            "value": shown(settings, each.name),
+            "origin": settings.origin(each.name),
+            "help": each.metadata["help"],
+        }
+        for each in settings_fields()
+    ]
+    if as_json:
+        click.echo(json.dumps(rows, indent=2))
+        return
+    widths = [max(len(row[key]) for row in rows) for key in ("name", "value")]
+    for row in rows:
+        click.echo(f"{row['name']:<{widths[0]}}  {row['value']:<{widths[1]}}  {row['origin']}")
+        if explain:
+            click.echo(f"    {row['help']}")
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(f"muster {VERSION}")
