@@ -1,0 +1,267 @@
+"""The database: base class, column types, sessions bound to organisations, units of work.
+
+Flask-SQLAlchemy stays behind this file. A session reads a *set* of organisations and writes exactly
+one; both are told to it once (`scope_to`, `system_scope`) and enforced below every query, so that
+forgetting the organisation raises instead of leaking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from sqlalchemy import event
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, with_loader_criteria
+from sqlalchemy.orm.session import ORMExecuteState
+
+from webapp.config import Settings
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class UtcDateTime(sa.types.TypeDecorator[datetime]):
+    """Aware UTC in Python, timestamptz in PostgreSQL, sortable text in SQLite."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time without a zone cannot be stored")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: sa.Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+# SQLite only numbers rows by itself when the key's type is exactly INTEGER.
+BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+Json = sa.JSON().with_variant(JSONB(), "postgresql")
+
+
+class Base(DeclarativeBase):
+    metadata = sa.MetaData(naming_convention=NAMING)
+    type_annotation_map = {
+        datetime: UtcDateTime,
+        dict[str, Any]: Json,
+        list[Any]: Json,
+        list[str]: Json,
+    }
+
+
+class OrgScoped:
+    """A row that belongs to one organisation and is never seen from another."""
+
+    @declared_attr
+    def organization_id(cls) -> Mapped[int]:
+        return mapped_column(sa.ForeignKey("organization.id"))
+
+
+class ScopeMissing(RuntimeError):
+    """A query on organisations' rows was made without saying whose: a bug, never a user's fault."""
+
+
+@dataclass(frozen=True)
+class Scope:
+    reading: frozenset[int]
+    writing: int | None = None
+    reason: str = ""
+
+    @property
+    def everything(self) -> bool:
+        return bool(self.reason)
+
+
+class OrgSession(FlaskSession):
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        bind = super().get_bind(*args, **kwargs)
+        if self.info.get("reading") and isinstance(bind, sa.Engine):
+            return self._db.reading_engine(bind)  # type: ignore[attr-defined]
+        return bind
+
+
+class Database(SQLAlchemy):
+    """`reading_engine` shares the pool but opens transactions that the database itself keeps read-only."""
+
+    _reading: dict[int, sa.Engine]
+
+    def reading_engine(self, engine: sa.Engine) -> sa.Engine:
+        known = self.__dict__.setdefault("_reading", {})
+        if id(engine) not in known:
+            known[id(engine)] = engine.execution_options(reading=True, postgresql_readonly=True)
+        return known[id(engine)]
+
+
+db = Database(session_options={"class_": OrgSession}, disable_autonaming=True)
+
+
+def init(app: Flask, settings: Settings) -> None:
+    app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.database_url)
+    db.init_app(app)
+    with app.app_context():
+        prepare(db.engine, settings.sqlite_synchronous)
+
+
+def engine_options(url: str) -> dict[str, Any]:
+    if sa.make_url(url).get_backend_name() == "sqlite":
+        return {"connect_args": {"timeout": 10, "check_same_thread": False}}
+    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 24, "pool_recycle": 1800}
+
+
+def core(settings: Settings) -> Flask:
+    """The smallest app that gives a session: for workers, loops and commands. Knows no view."""
+    app = Flask("muster")
+    app.extensions["settings"] = settings
+    init(app, settings)
+    return app
+
+
+def prepare(engine: sa.Engine, synchronous: str = "FULL") -> None:
+    """SQLite habits: WAL, foreign keys, and transactions that begin as writers unless told otherwise.
+
+    The driver's own deferred BEGIN fails at once when two sessions read and then write, whatever the
+    busy timeout; BEGIN IMMEDIATE queues them instead.
+    """
+    if engine.dialect.name != "sqlite":
+        return
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "busy_timeout=10000",
+                       "temp_store=MEMORY", "cache_size=-16000", "mmap_size=268435456"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        reading = bool(connection.get_execution_options().get("reading"))
+        cursor = connection.connection.cursor()
+        cursor.execute("PRAGMA query_only=ON" if reading else "PRAGMA query_only=OFF")
+        cursor.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
+        cursor.close()
+
+
+def scope_to(reading: Iterable[int], writing: int | None = None) -> None:
+    """Bind this session to organisations. Rows of earlier ones are forgotten, since the identity map is not filtered."""
+    session = db.session()
+    session.expunge_all()
+    session.info["scope"] = Scope(frozenset(reading), writing)
+
+
+@contextmanager
+def system_scope(reason: str) -> Iterator[None]:
+    """Every organisation, for loops and claims. `reason` names who asks."""
+    session = db.session()
+    before = session.info.get("scope")
+    session.info["scope"] = Scope(frozenset(), None, reason)
+    try:
+        yield
+    finally:
+        session.info["scope"] = before
+
+
+@contextmanager
+def writing_to(organization_id: int) -> Iterator[None]:
+    """Choose the one organisation that new rows belong to, among those this session may read."""
+    session = db.session()
+    before = session.info.get("scope")
+    if before is None or not (before.everything or organization_id in before.reading):
+        raise ScopeMissing(f"organisation {organization_id} is outside this session's scope")
+    session.info["scope"] = Scope(before.reading, organization_id, before.reason)
+    try:
+        yield
+    finally:
+        session.info["scope"] = before
+
+
+@contextmanager
+def unit(app: Flask, reason: str, *, reading: bool = False) -> Iterator[Any]:
+    """One unit of work of a loop or worker: own session, every organisation, committed at the end."""
+    with app.app_context():
+        session = db.session()
+        session.info["reading"] = reading
+        with system_scope(reason):
+            yield session
+            session.commit()
+
+
+@event.listens_for(OrgSession, "do_orm_execute")
+def _limit_to_organisations(state: ORMExecuteState) -> None:
+    scope: Scope | None = state.session.info.get("scope")
+    if scope is not None and scope.everything:
+        return
+    if not state.is_orm_statement:
+        raise ScopeMissing("a statement that is not ORM-enabled runs only in a system scope")
+    if not any(issubclass(mapper.class_, OrgScoped) for mapper in state.all_mappers):
+        return
+    if scope is None:
+        raise ScopeMissing("no organisation was chosen for this session")
+    if state.is_insert:
+        _check_inserted(state, scope)
+        return
+    seen = scope.reading
+    state.statement = state.statement.options(
+        with_loader_criteria(OrgScoped, lambda cls: cls.organization_id.in_(seen), include_aliases=True)
+    )
+
+
+def _check_inserted(state: ORMExecuteState, scope: Scope) -> None:
+    rows = state.parameters or []
+    for row in rows if isinstance(rows, list) else [rows]:
+        if row.get("organization_id") != scope.writing:
+            raise ScopeMissing("a bulk insert names an organisation outside this session's scope")
+
+
+@event.listens_for(OrgSession, "before_flush")
+def _check_written(session: OrgSession, _context: Any, _instances: Any) -> None:
+    scope: Scope | None = session.info.get("scope")
+    for row in session.new:
+        if isinstance(row, OrgScoped):
+            _check_new(row, scope)
+    if scope is not None and scope.everything:
+        return
+    for row in [*session.dirty, *session.deleted]:
+        if isinstance(row, OrgScoped) and (scope is None or row.organization_id not in scope.reading):
+            raise ScopeMissing(f"{type(row).__name__} is outside this session's organisations")
+
+
+def _check_new(row: OrgScoped, scope: Scope | None) -> None:
+    if scope is None:
+        raise ScopeMissing(f"no organisation was chosen for a new {type(row).__name__}")
+    if row.organization_id is None:
+        if scope.writing is None:
+            raise ScopeMissing(f"a new {type(row).__name__} needs an organisation")
+        row.organization_id = scope.writing
+    elif not scope.everything and row.organization_id not in (scope.writing, *scope.reading):
+        raise ScopeMissing(f"a new {type(row).__name__} names a foreign organisation")
+
+
+def dialect() -> str:
+    return db.session().get_bind().dialect.name
+
+
+def database_now() -> datetime:
+    """The database's own clock: the server's with PostgreSQL, this host's with SQLite."""
+    if dialect() == "sqlite":
+        return datetime.now(UTC)
+    return db.session.scalar(sa.select(sa.func.clock_timestamp()))

@@ -1,0 +1,59 @@
+"""How a view answers: a whole page or its live fragment, a changed row or a redirect."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response, flash, make_response, redirect, render_template, request
+
+
+def wanted() -> bool:
+    """Only a partial htmx request gets a fragment; history restores and plain requests get the page."""
+    headers = request.headers
+    return headers.get("HX-Request") == "true" and headers.get("HX-Request-Type", "partial") == "partial"
+
+
+def page(template: str, fragment: str, status: int = 200, **context: Any) -> Response:
+    """One URL, two markups: the fragment is the same file that the page includes."""
+    return vary(make_response(render_template(fragment if wanted() else template, **context), status))
+
+
+def changed(fragment: str | None, back: str, text: str = "", *, refresh: str = "", status: int = 200,
+            undo: dict[str, str] | None = None, **context: Any) -> Response:
+    """After a verb: the fresh fragment (or nothing, and a toast) for htmx; 303 and a flash for a plain form."""
+    if not wanted():
+        if text:
+            flash(text)
+        return redirect(back, 303)  # type: ignore[return-value]
+    body = render_template(fragment, **context) if fragment else ""
+    response = make_response(body, status if body else 204)
+    news: dict[str, Any] = {}
+    if text:
+        news["toast"] = {"text": text, "tone": "success"} | ({"undo": undo} if undo else {})
+    if refresh:
+        news["list:refresh"] = {"lists": [refresh]}
+    return vary(tell(response, news))
+
+
+def refused(text: str, back: str, status: int = 409, refresh: str = "") -> Response:
+    """A verb said no: a toast and a refreshed row for htmx, a flash and the page for a plain form."""
+    if not wanted():
+        flash(text, "danger")
+        return redirect(back, 303)  # type: ignore[return-value]
+    news: dict[str, Any] = {"toast": {"text": text, "tone": "danger"}}
+    if refresh:
+        news["list:refresh"] = {"lists": [refresh]}
+    return vary(tell(make_response("", status), news))
+
+
+def tell(response: Response, news: dict[str, Any]) -> Response:
+    if news:
+        response.headers["HX-Trigger"] = json.dumps(news)  # ASCII-escaped: header bytes
+    return response
+
+
+def vary(response: Response) -> Response:
+    response.headers["Vary"] = "HX-Request, HX-Request-Type, Cookie"
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,129 @@
+"""The schema: tables and triggers of all features, and the migrations that bring a database up to it."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from webapp import db
+from webapp.config import Settings
+
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+ADVISORY_LOCK = 7_150_501
+
+
+@dataclass(frozen=True)
+class Trigger:
+    """A rule that the database itself keeps. SQLite's batch migrations lose triggers, so they are remade after each."""
+
+    name: str
+    table: str
+    sqlite: str
+    postgresql: str
+
+    def drop(self, dialect: str) -> str:
+        return f"DROP TRIGGER IF EXISTS {self.name}" + (f" ON {self.table}" if dialect == "postgresql" else "")
+
+
+def upgrade(settings: Settings) -> None:
+    """Bring the database up to this version. Several processes may ask at once; one does it, the others wait."""
+    engine = sa.create_engine(settings.database_url, **db.engine_options(settings.database_url))
+    with engine.connect() as connection, _alone(connection, settings):
+        upgrade_connection(connection)
+    engine.dispose()
+
+
+def create_schema(engine: sa.Engine) -> None:
+    """The same by an engine: for tests and tools."""
+    with engine.connect() as connection:
+        upgrade_connection(connection)
+
+
+def upgrade_connection(connection: sa.Connection) -> None:
+    if connection.dialect.name == "sqlite":
+        # A batch migration copies tables: with foreign keys on, dropping the old one would empty its children.
+        connection.exec_driver_sql("PRAGMA foreign_keys=OFF")
+        connection.exec_driver_sql("PRAGMA journal_mode=WAL")
+        connection.commit()
+    with connection.begin():
+        if sa.inspect(connection).has_table("alembic_version"):
+            drop_triggers(connection)
+        command.upgrade(alembic_config(connection), "head")
+        create_triggers(connection)
+
+
+def alembic_config(connection: sa.Connection) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    return config
+
+
+def head() -> str | None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    return ScriptDirectory.from_config(config).get_current_head()
+
+
+def current(connection: sa.Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def drift(connection: sa.Connection) -> list[object]:
+    """What the models say and the migrated database does not have."""
+    load_models()
+    return list(compare_metadata(MigrationContext.configure(connection, opts={"compare_type": True}), db.Base.metadata))
+
+
+def load_models() -> None:
+    """A feature's tables are in its `models.py`; there is no second list to forget one in."""
+    import_module("webapp.events")
+    for path in sorted(Path(__file__).parent.glob("*/models.py")):
+        import_module(f"webapp.{path.parent.name}.models")
+
+
+def create_triggers(connection: sa.Connection) -> None:
+    for trigger in triggers():
+        connection.exec_driver_sql(getattr(trigger, connection.dialect.name))
+
+
+def drop_triggers(connection: sa.Connection) -> None:
+    existing = set(sa.inspect(connection).get_table_names())
+    for trigger in triggers():
+        if trigger.table in existing:
+            connection.exec_driver_sql(trigger.drop(connection.dialect.name))
+
+
+def triggers() -> Iterator[Trigger]:
+    """Those named as `TRIGGERS` beside the tables."""
+    load_models()
+    for path in sorted(Path(__file__).parent.glob("*/models.py")):
+        yield from getattr(import_module(f"webapp.{path.parent.name}.models"), "TRIGGERS", ())
+
+
+@contextmanager
+def _alone(connection: sa.Connection, settings: Settings) -> Iterator[None]:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_lock({ADVISORY_LOCK})")
+        connection.commit()
+        try:
+            yield
+        finally:
+            connection.exec_driver_sql(f"SELECT pg_advisory_unlock({ADVISORY_LOCK})")
+            connection.commit()
+        return
+    settings.data.mkdir(parents=True, exist_ok=True)
+    with (settings.data / "migrate.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

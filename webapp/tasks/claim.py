@@ -1,0 +1,147 @@
+"""Claims: how workers and agents take queued tasks, and how they keep what they took."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from webapp.agents.models import Agent
+from webapp.db import db
+from webapp.events import Actor
+from webapp.tasks import kinds, lifecycle, states
+from webapp.tasks.lifecycle import DOWNLOAD_LIMIT, GRACE, LEASE, Lease
+from webapp.tasks.models import Limit, Task
+from webapp.tasks.spec import ANYONE
+from webapp.tasks.states import Status
+
+LOOKED_AT = 40  # unbound tasks that an agent looks through for one that it can run
+
+
+@dataclass(frozen=True)
+class Claimed:
+    task: Task
+    lease: Lease
+
+
+def for_worker(name: str, most: int, now: datetime) -> list[Claimed]:
+    """The next queued tasks for a worker, highest priority and longest waiting first."""
+    ready = _ready(now).where(Task.executor == "worker").limit(most)
+    return _take(_locked(ready), name, Actor("worker", name), now, {})
+
+
+def for_agent(agent: Agent, most: int, claim_id: str, now: datetime) -> list[Claimed]:
+    """What is meant for this agent, then what anyone may do and it can. The same claim id gets the same answer."""
+    own = _locked(_ready(now).where(Task.agent_id == agent.id).limit(most))
+    if len(own) < most:
+        unbound = _locked(_ready(now).where(Task.executor == "agent", Task.agent_id.is_(None), Task.owner == ANYONE,
+                                            Task.organization_id == agent.organization_id).limit(LOOKED_AT))
+        able = [task for task in unbound if kinds.of(task.type).suits(task.data, agent) is None]
+        own = [*own, *able[: most - len(own)]]
+    own.sort(key=lambda task: (task.rank, task.queued_at, task.id))
+    by = Actor("agent", agent.hostname, agent.id)
+    taken = {"agent_id": agent.id, "agent_name": agent.hostname, "claim_id": claim_id}
+    return _take(own, f"agent:{agent.uuid}", by, now, taken)
+
+
+def renew(leases: Iterable[tuple[str, Lease]], now: datetime) -> set[str]:
+    """Prolong these leases (task UUID, lease); answers with the tasks whose lease is void."""
+    wanted = dict(leases)
+    lost = set(wanted)
+    by_hash: dict[str, list[str]] = {}
+    for uuid, lease in wanted.items():
+        by_hash.setdefault(lifecycle.hashed(lease.token), []).append(uuid)
+    for token_hash, uuids in by_hash.items():
+        kept = db.session.execute(
+            sa.update(Task)
+            .where(Task.uuid.in_(uuids), Task.token_hash == token_hash, Task.status.in_(states.LEASED))
+            .values(lease_until=now + LEASE, unreachable_at=None)
+            .returning(Task.uuid, Task.lease_seq),
+            execution_options={"synchronize_session": False},
+        )
+        lost -= {row.uuid for row in kept if row.lease_seq == wanted[row.uuid].seq}
+    return lost
+
+
+def stops(uuids: Iterable[str]) -> set[str]:
+    """Those of these running tasks that somebody asked to stop."""
+    asked = sa.select(Task.uuid).where(Task.uuid.in_(list(uuids)), Task.cancel_requested_at.is_not(None))
+    return set(db.session.scalars(asked))
+
+
+def _ready(now: datetime) -> sa.Select[tuple[Task]]:
+    ready = sa.select(Task).where(Task.status == Status.PENDING)
+    full = _full_limits()
+    if full:
+        named = sa.tuple_(Task.organization_id, Task.limit_name)
+        ready = ready.where(sa.or_(Task.limit_name.is_(None), named.not_in(full)))
+    return ready.order_by(Task.rank, Task.queued_at, Task.id)
+
+
+def _locked(ready: sa.Select[tuple[Task]]) -> list[Task]:
+    # SQLite ignores FOR UPDATE: there the transaction itself began as the only writer.
+    statement = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
+    return list(db.session.scalars(statement))
+
+
+def _full_limits() -> list[tuple[int, str]]:
+    """Limit rows are locked first, so that two claims cannot both take the last place."""
+    limits = db.session.scalars(sa.select(Limit).order_by(Limit.id).with_for_update()).all()
+    return [(limit.organization_id, limit.name) for limit in limits if _held(limit) >= limit.maximum]
+
+
+def _held(limit: Limit) -> int:
+    held = sa.select(sa.func.count()).select_from(Task).where(
+        Task.organization_id == limit.organization_id, Task.limit_name == limit.name, Task.status.in_(states.LEASED)
+    )
+    return db.session.scalar(held) or 0
+
+
+def _within_limits(tasks: Sequence[Task]) -> list[Task]:
+    """Several of one claim may carry the same limit: take only as many as it has places."""
+    named = {task.limit_name for task in tasks if task.limit_name}
+    if not named:
+        return list(tasks)
+    limits = db.session.scalars(sa.select(Limit).where(Limit.name.in_(named))).all()
+    left = {(limit.organization_id, limit.name): limit.maximum - _held(limit) for limit in limits}
+    kept = []
+    for task in tasks:
+        key = (task.organization_id, task.limit_name or "")
+        if key in left:
+            left[key] -= 1
+            if left[key] < 0:
+                continue
+        kept.append(task)
+    return kept
+
+
+def _take(tasks: list[Task], claimed_by: str, by: Actor, now: datetime, values: dict[str, Any]) -> list[Claimed]:
+    tasks = _within_limits(tasks)
+    if not tasks:
+        return []
+    token = secrets.token_urlsafe(16)
+    longest = max(task.execution_timeout for task in tasks)
+    changes = values | {
+        "status": Status.ASSIGNED, "token_hash": lifecycle.hashed(token), "claimed_by": claimed_by, "assigned_at": now,
+        "lease_until": now + LEASE, "unreachable_at": None, "updated_at": now,
+        "deadline": now + DOWNLOAD_LIMIT + timedelta(seconds=longest) + GRACE,
+    }  # fmt: skip
+    # One token for the whole claim: its holder is one executor, and each row still has its own sequence.
+    taken = db.session.execute(
+        sa.update(Task)
+        .where(Task.id.in_([task.id for task in tasks]), Task.status == Status.PENDING)
+        .values(lease_seq=Task.lease_seq + 1, delivery_count=Task.delivery_count + 1, moves=Task.moves + 1, **changes)
+        .returning(Task.id),
+        execution_options={"synchronize_session": False},
+    )
+    won = {row.id for row in taken}
+    claimed = [task for task in tasks if task.id in won]
+    for task in claimed:
+        lifecycle.became(task, changes, lease_seq=task.lease_seq + 1, delivery_count=task.delivery_count + 1,
+                         moves=task.moves + 1)
+    lifecycle.note(claimed, Status.PENDING, by, now)
+    return [Claimed(task, Lease(task.lease_seq, token)) for task in claimed]

@@ -1,0 +1,71 @@
+"""A shell command, or an argument list, on agents."""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from webapp.agents.models import Agent
+    from webapp.tasks.kinds import Part
+    from webapp.tasks.spec import Spec
+
+TYPE = "execute_command"
+LABEL = "Command"
+ICON = "command"
+MAX_RETRIES = 0
+RETRY_ON: tuple[str, ...] = ()
+SUCCESS = (0,)
+LONGEST = 65_536
+
+
+def prepare(spec: Spec) -> list[Part]:
+    from webapp.tasks.kinds import Part
+
+    data = _checked(spec)
+    line = data["command"] if "command" in data else shlex.join(data["argv"])
+    first = line.strip().splitlines()[0]
+    return [Part(what=first[:200], data=data, input=line[:300])]
+
+
+def suits(data: dict[str, Any], agent: Agent) -> str | None:
+    if TYPE not in agent.capabilities:
+        return f"{agent.hostname} does not run commands"
+    return None
+
+
+def outcome(exit_code: int) -> str | None:
+    return None
+
+
+def _checked(spec: Spec) -> dict[str, Any]:
+    from webapp.tasks.spec import SpecError, error, unknown
+
+    strange = [name for name in spec.data if name not in ("command", "argv")]
+    if strange:
+        raise SpecError([{"field": f"data.{n}", "message": unknown(n, ("command", "argv"))} for n in strange])
+    if not spec.target.on_agents:
+        raise error("target", 'Select at least one agent, or choose "Anyone"')
+    if ("command" in spec.data) == ("argv" in spec.data):
+        raise error("data.command", "Enter the command to run")
+    return {"command": _line(spec.data["command"])} if "command" in spec.data else {"argv": _words(spec.data["argv"])}
+
+
+def _line(value: Any) -> str:
+    from webapp.tasks.spec import error
+
+    if not isinstance(value, str) or not value.strip():
+        raise error("data.command", "Enter the command to run")
+    if "\0" in value or len(value) > LONGEST:
+        raise error("data.command", f"Use at most {LONGEST:,} characters and no zero bytes")
+    return value
+
+
+def _words(value: Any) -> list[str]:
+    from webapp.tasks.spec import error
+
+    if not isinstance(value, list) or not value or not all(isinstance(w, str) and "\0" not in w for w in value):
+        raise error("data.argv", "Enter the program and its arguments as a list of texts")
+    if not value[0].strip() or sum(map(len, value)) > LONGEST:
+        raise error("data.argv", f"Name a program, and use at most {LONGEST:,} characters")
+    return value

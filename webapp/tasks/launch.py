@@ -1,0 +1,165 @@
+"""The one way in: a spec becomes a batch of tasks, whoever asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from webapp.agents.models import Agent
+from webapp.db import db
+from webapp.events import Actor
+from webapp.tasks import kinds, lifecycle, targets
+from webapp.tasks.kinds import Part
+from webapp.tasks.models import Batch, Edge, Task, new_uuid
+from webapp.tasks.spec import ANYONE, Spec, SpecError, error, parse_options, parse_target
+from webapp.tasks.states import Status, Trigger
+from webapp.tasks.targets import Place
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a launch comes from, beside the person: kept on each of its tasks."""
+
+    schedule_id: int | None = None
+    slot_id: int | None = None
+    definition_id: int | None = None
+    group_run_id: int | None = None
+    rescheduled_from_id: int | None = None
+
+
+NOWHERE = Origin()
+
+
+def launch(spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Origin = NOWHERE,
+           parents: Sequence[Task] = ()) -> Batch:
+    """Expand, snapshot, insert, ring. Raises SpecError before anything is written."""
+    parts = _parts(spec)
+    due = not (spec.options.not_before and spec.options.not_before > now)
+    places = _capable_places(spec, parts, targets.places(spec, now, due))
+    batch = _batch(spec, parts, places, trigger, by, now)
+    rows = [_row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places]
+    tasks = _insert(rows)
+    _link(parents, tasks)
+    lifecycle.note(tasks, None, by, now)
+    lifecycle.ring(tasks)
+    return batch
+
+
+def check(spec: Spec, now: datetime) -> tuple[list[Part], list[Place]]:
+    """What a launch would make, without making it: for previews."""
+    parts = _parts(spec)
+    return parts, _capable_places(spec, parts, targets.places(spec, now, True))
+
+
+def _parts(spec: Spec) -> list[Part]:
+    if spec.type not in kinds.KINDS:
+        raise error("type", f'There is no task type "{spec.type}". Choose one of {", ".join(kinds.KINDS)}')
+    return kinds.of(spec.type).prepare(spec)
+
+
+def _capable_places(spec: Spec, parts: list[Part], found: list[Place]) -> list[Place]:
+    """A named agent that cannot run it is refused; ALL and tags simply pass over it."""
+    agents = [place.agent for place in found if place.agent is not None]
+    if not agents:
+        return found
+    fits, reasons = targets.capable(spec.type, parts[0].data, agents)
+    if reasons and spec.target.kind == "agents":
+        raise SpecError([{"field": "target.agents", "message": reason} for reason in reasons])
+    kept = [place for place in found if place.agent in fits]
+    return kept or [replace(found[0], agent=None)]
+
+
+def _batch(spec: Spec, parts: list[Part], places: list[Place], trigger: Trigger, by: Actor, now: datetime) -> Batch:
+    waits = any(place.owner in targets.LATER and place.agent is None for place in places)
+    batch = Batch(
+        type=spec.type, what=parts[0].what, trigger=trigger, spec=spec.to_json(), created_at=now,
+        created_by_id=by.id, created_by=by.name, total=None if waits else len(parts) * len(places),
+    )  # fmt: skip
+    db.session.add(batch)
+    db.session.flush()
+    return batch
+
+
+def _row(spec: Spec, batch: Batch, part: Part, place: Place, trigger: Trigger, by: Actor, now: datetime,
+         origin: Origin, blocked: bool) -> dict[str, Any]:
+    options, kind = spec.options, kinds.of(spec.type)
+    later = options.not_before if options.not_before and options.not_before > now else None
+    status = Status.BLOCKED if blocked else Status.SCHEDULED if later else Status.PENDING
+    retries = kind.MAX_RETRIES if options.max_retries is None else options.max_retries
+    return {
+        "uuid": new_uuid(), "organization_id": batch.organization_id, "batch_id": batch.id, "type": spec.type,
+        "what": part.what, "input": part.input, "data": part.data, "options": options.to_json() | part.options,
+        "plugin_id": part.plugin_id, "test_id": part.test_id, "tags": list(options.tags), "executor": place.executor,
+        "owner": place.owner, "target": spec.target.to_json(), "agent_id": place.agent.id if place.agent else None,
+        "agent_name": place.agent.hostname if place.agent else "", "trigger": trigger, "created_by_id": by.id,
+        "created_by": by.name, "schedule_id": origin.schedule_id, "slot_id": origin.slot_id,
+        "definition_id": origin.definition_id, "group_run_id": origin.group_run_id,
+        "rescheduled_from_id": origin.rescheduled_from_id, "retry_number": 0, "max_retries": retries, "latest": True,
+        "status": status, "moves": 1, "priority": options.priority, "created_at": now, "updated_at": now,
+        "not_before": later, "queued_at": now if status == Status.PENDING else None, "expires_at": _expiry(spec, now),
+        "execution_timeout": options.execution_timeout, "pending_parents": 0, "limit_name": options.limit,
+    }  # fmt: skip
+
+
+def _expiry(spec: Spec, now: datetime) -> datetime:
+    begin = max(now, spec.options.not_before or now)
+    expiry = begin + (timedelta(seconds=spec.options.expires_in) if spec.options.expires_in else kinds.QUEUE_LIFE)
+    if spec.options.window:
+        expiry = min(expiry, datetime.fromisoformat(spec.options.window["end"]))
+    return expiry
+
+
+def _insert(rows: list[dict[str, Any]]) -> list[Task]:
+    found = db.session.scalars(sa.insert(Task).returning(Task, sort_by_parameter_order=True), rows)
+    return list(found.all())
+
+
+def _link(parents: Sequence[Task], children: list[Task]) -> None:
+    if not parents:
+        return
+    edges = [{"organization_id": c.organization_id, "parent_id": p.root_id, "child_id": c.id, "on": "succeeded"}
+             for c in children for p in parents]  # fmt: skip
+    db.session.execute(sa.insert(Edge), edges)
+    ids = [child.id for child in children]
+    db.session.execute(sa.update(Task).where(Task.id.in_(ids)).values(pending_parents=len(parents)),
+                       execution_options={"synchronize_session": False})
+
+
+def fan_out(task: Task, by: Actor, now: datetime) -> int:
+    """A queued ALL, tag or user task takes the first agent that matches now; its twins take the others."""
+    found = targets.matching(parse_target(task.target), now)
+    fits, _ = targets.capable(task.type, task.data, found)
+    if not fits:
+        return 0
+    lifecycle.update(task, now, Task.agent_id.is_(None), Task.status == Status.PENDING,
+                      agent_id=fits[0].id, agent_name=fits[0].hostname)
+    copied = {name: getattr(task, name) for name in (*lifecycle.COPIED, "trigger", "created_by", "created_by_id",
+              "rescheduled_from_id", "max_retries", "expires_at")}  # fmt: skip
+    rows = [copied | {"uuid": new_uuid(), "agent_id": agent.id, "agent_name": agent.hostname, "status": Status.PENDING,
+                      "moves": 1, "created_at": now, "updated_at": now, "queued_at": now, "retry_number": 0,
+                      "latest": True, "pending_parents": 0} for agent in fits[1:]]  # fmt: skip
+    twins = _insert(rows) if rows else []
+    lifecycle.note(twins, None, by, now)
+    db.session.execute(sa.update(Batch).where(Batch.id == task.batch_id).values(
+        total=sa.func.coalesce(Batch.total, 0) + len(fits)), execution_options={"synchronize_session": False})
+    lifecycle.ring([task, *twins])
+    return len(fits)
+
+
+def respec(task: Task) -> Spec:
+    """The spec of a task as it ran: one run of the batch's, on the same place."""
+    agent = db.session.get(Agent, task.agent_id) if task.agent_id and task.owner != ANYONE else None
+    target = {"agents": [agent.uuid]} if agent else task.target
+    options = {k: v for k, v in task.options.items() if k not in ("not_before", "window")}
+    return Spec(task.type, task.data, parse_target(target), parse_options(options))
+
+
+def reschedule(task: Task, by: Actor, now: datetime) -> Batch:
+    """A new task with the same spec and input; a new chain that names the old one."""
+    if task.open:
+        raise lifecycle.Refused("open", f"This task is still {task.looks.label}. Cancel it first, or wait for its end")
+    return launch(respec(task), Trigger.RESCHEDULE, by, now, origin=Origin(rescheduled_from_id=task.id))

@@ -1,0 +1,314 @@
+"""Tasks, their batches, edges, notes and counters: what is stored, and what a row says of itself."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from webapp.db import Base, BigKey, OrgScoped
+from webapp.tasks import states
+from webapp.tasks.reasons import ADVICE, Reason
+from webapp.tasks.states import Status
+from webapp.tasks.triggers import TRIGGERS as TRIGGERS
+
+
+def new_uuid() -> str:
+    return str(uuid4())
+
+
+class Batch(OrgScoped, Base):
+    """All the tasks made by one act. `total` is null until a target that is resolved later has fanned out."""
+
+    __tablename__ = "batch"
+    __table_args__ = (
+        sa.UniqueConstraint("organization_id", "id"),
+        sa.Index("ix_batch_newest", "organization_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    uuid: Mapped[str] = mapped_column(sa.String(36), unique=True, default=new_uuid)
+    type: Mapped[str] = mapped_column(sa.String(24))
+    what: Mapped[str] = mapped_column(sa.String(200))
+    trigger: Mapped[str] = mapped_column(sa.String(16))
+    spec: Mapped[dict[str, Any]]
+    total: Mapped[int | None]
+    created_at: Mapped[datetime]
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(sa.String(120))
+
+
+class Task(OrgScoped, Base):
+    """One run by one executor. Never re-run in place: a retry or reschedule is a new row."""
+
+    __tablename__ = "task"
+    __table_args__ = (
+        sa.UniqueConstraint("organization_id", "id"),
+        sa.UniqueConstraint("original_task_id", "retry_number", name="uq_task_chain"),
+        sa.ForeignKeyConstraint(["organization_id", "batch_id"], ["batch.organization_id", "batch.id"]),
+        sa.ForeignKeyConstraint(["organization_id", "agent_id"], ["agent.organization_id", "agent.id"]),
+        sa.Index("ix_task_batch", "batch_id", "id"),
+        sa.Index("ix_task_newest", "organization_id", "id"),
+        sa.Index("ix_task_by_status", "organization_id", "status", "id"),
+        sa.Index("ix_task_by_agent", "agent_id", "id"),
+        sa.Index("ix_task_by_plugin", "plugin_id", "id"),
+        sa.Index("ix_task_by_schedule", "schedule_id", "id",
+                 sqlite_where=sa.text("schedule_id IS NOT NULL"), postgresql_where=sa.text("schedule_id IS NOT NULL")),
+        sa.Index("ix_task_claim", "executor", "agent_id", "rank", "queued_at", "id",
+                 sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")),
+        sa.Index("ix_task_due", "not_before",
+                 sqlite_where=sa.text("status = 'scheduled'"), postgresql_where=sa.text("status = 'scheduled'")),
+        sa.Index("ix_task_leased", "lease_until",
+                 sqlite_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
+                 postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')")),
+        sa.Index("ix_task_waiting", "expires_at",
+                 sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
+                 postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')")),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    uuid: Mapped[str] = mapped_column(sa.String(36), unique=True, default=new_uuid)
+    batch_id: Mapped[int] = mapped_column(sa.BigInteger)
+
+    # What runs: a snapshot, so that history survives whatever it was made from.
+    type: Mapped[str] = mapped_column(sa.String(24))
+    what: Mapped[str] = mapped_column(sa.String(200))
+    input: Mapped[str] = mapped_column(sa.String(300), default="")
+    data: Mapped[dict[str, Any]]
+    options: Mapped[dict[str, Any]]
+    plugin_id: Mapped[str | None] = mapped_column(sa.String(64))
+    test_id: Mapped[int | None]
+    tags: Mapped[list[str]] = mapped_column(default=list)
+
+    # Where: a worker, one agent, or an owner that is resolved when it becomes due.
+    executor: Mapped[str] = mapped_column(sa.String(8))
+    owner: Mapped[str] = mapped_column(sa.String(8), default="")
+    target: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    agent_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    agent_name: Mapped[str] = mapped_column(sa.String(255), default="")
+
+    # Why and by whom.
+    trigger: Mapped[str] = mapped_column(sa.String(16))
+    created_by_id: Mapped[int | None]
+    created_by: Mapped[str] = mapped_column(sa.String(120))
+    definition_id: Mapped[int | None]
+    group_run_id: Mapped[int | None]
+    schedule_id: Mapped[int | None]
+    slot_id: Mapped[int | None] = mapped_column(sa.BigInteger)
+    original_task_id: Mapped[int | None] = mapped_column(sa.ForeignKey("task.id"))
+    rescheduled_from_id: Mapped[int | None] = mapped_column(sa.ForeignKey("task.id"))
+    retry_number: Mapped[int] = mapped_column(default=0)
+    max_retries: Mapped[int] = mapped_column(default=0)
+    latest: Mapped[bool] = mapped_column(default=True)
+
+    # When.
+    status: Mapped[str] = mapped_column(sa.String(12))
+    moves: Mapped[int] = mapped_column(default=0)
+    priority: Mapped[int] = mapped_column(default=1)
+    # Ascending like the other columns of the claim's index, so that it answers without sorting.
+    rank: Mapped[int] = mapped_column(sa.Computed("10 - priority", persisted=True))
+    created_at: Mapped[datetime]
+    not_before: Mapped[datetime | None]
+    queued_at: Mapped[datetime | None]
+    assigned_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    reported_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+    updated_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    deadline: Mapped[datetime | None]
+    execution_timeout: Mapped[int] = mapped_column(default=300)
+    pending_parents: Mapped[int] = mapped_column(default=0)
+    limit_name: Mapped[str | None] = mapped_column(sa.String(64))
+
+    # The lease: the only licence for a worker or agent to write to this row.
+    lease_seq: Mapped[int] = mapped_column(default=0)
+    token_hash: Mapped[str | None] = mapped_column(sa.String(64))
+    lease_until: Mapped[datetime | None]
+    claimed_by: Mapped[str | None] = mapped_column(sa.String(120))
+    claim_id: Mapped[str | None] = mapped_column(sa.String(64))
+    delivery_count: Mapped[int] = mapped_column(default=0)
+    rung_at: Mapped[datetime | None]
+    unreachable_at: Mapped[datetime | None]
+
+    # Stop requests and ends. Status, exit code, reason and outcome are four separate facts.
+    cancel_requested_at: Mapped[datetime | None]
+    cancel_requested_by: Mapped[str | None] = mapped_column(sa.String(120))
+    exit_code: Mapped[int | None]
+    signal: Mapped[int | None]
+    outcome: Mapped[str | None] = mapped_column(sa.String(12))
+    reason: Mapped[str | None] = mapped_column(sa.String(24))
+    error: Mapped[str | None] = mapped_column(sa.Text)
+    traceback: Mapped[str | None] = mapped_column(sa.Text)
+    result: Mapped[dict[str, Any] | None]
+    outcome_known: Mapped[bool] = mapped_column(default=True)
+    late: Mapped[bool] = mapped_column(default=False)
+    progress: Mapped[int | None]
+    progress_text: Mapped[str | None] = mapped_column(sa.String(200))
+    stdout_size: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    stderr_size: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    dropped_bytes: Mapped[int] = mapped_column(sa.BigInteger, default=0)
+    note_count: Mapped[int] = mapped_column(default=0)
+    file_count: Mapped[int] = mapped_column(default=0)
+    object_count: Mapped[int] = mapped_column(default=0)
+    deleted_at: Mapped[datetime | None]
+
+    batch: Mapped[Batch] = relationship(viewonly=True, primaryjoin="foreign(Task.batch_id) == Batch.id")
+
+    @property
+    def state(self) -> Status:
+        return Status(self.status)
+
+    @property
+    def open(self) -> bool:
+        return self.status in states.OPEN
+
+    @property
+    def final(self) -> bool:
+        return self.status in states.FINAL
+
+    @property
+    def waiting(self) -> bool:
+        return self.status in states.WAITING
+
+    @property
+    def started(self) -> bool:
+        return self.status in states.STARTED
+
+    @property
+    def cancelling(self) -> bool:
+        return self.open and self.cancel_requested_at is not None
+
+    @property
+    def cancellable(self) -> bool:
+        return self.open and self.cancel_requested_at is None
+
+    @property
+    def deletable(self) -> bool:
+        return self.final and self.deleted_at is None
+
+    @property
+    def retryable(self) -> bool:
+        return self.latest and self.status in states.FINAL - {Status.COMPLETED}
+
+    @property
+    def reschedulable(self) -> bool:
+        return self.final
+
+    @property
+    def runnable_now(self) -> bool:
+        return self.waiting
+
+    @property
+    def root_id(self) -> int:
+        return self.original_task_id or self.id
+
+    @property
+    def looks(self) -> states.Look:
+        return states.LOOKS[self.state]
+
+    @property
+    def reason_label(self) -> str:
+        return ADVICE[Reason(self.reason)].label if self.reason in ADVICE else (self.reason or "")
+
+    @property
+    def reason_hint(self) -> str:
+        return ADVICE[Reason(self.reason)].hint if self.reason in ADVICE else ""
+
+    @property
+    def queue_time(self) -> timedelta | None:
+        begun = self.started_at or self.ended_at
+        return begun - self.created_at if begun else None
+
+    @property
+    def run_time(self) -> timedelta | None:
+        return self.ended_at - self.started_at if self.started_at and self.ended_at else None
+
+    @property
+    def success_exit_codes(self) -> list[int]:
+        return self.options.get("success_exit_codes") or [0]
+
+
+class Edge(OrgScoped, Base):
+    """Child waits for parent. Consumed once, so that two parents that end together release the child once."""
+
+    __tablename__ = "task_edge"
+    __table_args__ = (sa.UniqueConstraint("parent_id", "child_id"), sa.Index("ix_task_edge_child", "child_id"))
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    parent_id: Mapped[int] = mapped_column(sa.ForeignKey("task.id", ondelete="CASCADE"))
+    child_id: Mapped[int] = mapped_column(sa.ForeignKey("task.id", ondelete="CASCADE"))
+    on: Mapped[str] = mapped_column("condition", sa.String(12), default="succeeded")
+    consumed_at: Mapped[datetime | None]
+    met: Mapped[bool | None]
+
+
+class LateResult(OrgScoped, Base):
+    """What an executor reported after its lease was void: kept as evidence, never thrown away."""
+
+    __tablename__ = "late_result"
+    __table_args__ = (sa.UniqueConstraint("task_id", "lease_seq", "body_sha256"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    task_id: Mapped[int] = mapped_column(sa.ForeignKey("task.id", ondelete="CASCADE"))
+    lease_seq: Mapped[int]
+    body: Mapped[dict[str, Any]]
+    body_sha256: Mapped[str] = mapped_column(sa.String(64))
+    at: Mapped[datetime]
+    resolved: Mapped[bool] = mapped_column(default=False)
+
+
+class Limit(OrgScoped, Base):
+    """A named concurrency limit: at most `maximum` tasks that carry the name hold a lease at once."""
+
+    __tablename__ = "task_limit"
+    __table_args__ = (sa.UniqueConstraint("organization_id", "name"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    name: Mapped[str] = mapped_column(sa.String(64))
+    maximum: Mapped[int] = mapped_column("max")
+
+
+class Note(OrgScoped, Base):
+    __tablename__ = "note"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(["organization_id", "task_id"], ["task.organization_id", "task.id"], ondelete="CASCADE"),
+        sa.Index("ix_note_task", "task_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    task_id: Mapped[int] = mapped_column(sa.BigInteger)
+    author_id: Mapped[int | None]
+    author: Mapped[str] = mapped_column(sa.String(120))
+    text: Mapped[str] = mapped_column(sa.Text)
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime]
+    edited_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class NoteRevision(OrgScoped, Base):
+    """What a note said before an edit."""
+
+    __tablename__ = "note_revision"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    note_id: Mapped[int] = mapped_column(sa.ForeignKey("note.id", ondelete="CASCADE"), index=True)
+    version: Mapped[int]
+    text: Mapped[str] = mapped_column(sa.Text)
+    author: Mapped[str] = mapped_column(sa.String(120))
+    at: Mapped[datetime]
+
+
+class Count(OrgScoped, Base):
+    """How many tasks have a status, kept as deltas that the caretaker folds: no hot row, no COUNT(*)."""
+
+    __tablename__ = "task_count"
+    __table_args__ = (sa.Index("ix_task_count_sum", "organization_id", "status", "delta"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    status: Mapped[str] = mapped_column(sa.String(12))
+    delta: Mapped[int]

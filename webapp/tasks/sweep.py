@@ -1,0 +1,137 @@
+"""What the loops do to tasks, one round each: release what is due, expire, notice the lost, fold the counters.
+
+Every function takes `now`, handles at most BITE rows, and answers how many it changed; the row's own guard
+decides when two loops meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from webapp import events
+from webapp.db import db
+from webapp.events import SYSTEM
+from webapp.tasks import launch, lifecycle, states
+from webapp.tasks.lifecycle import Refused
+from webapp.tasks.models import Count, Task
+from webapp.tasks.spec import ANYONE
+from webapp.tasks.states import Status
+
+BITE = 500
+UNCONFIRMED = timedelta(seconds=120)
+AGENT_OFFLINE = timedelta(seconds=120)  # beyond the lease of 60 s: 180 s of silence in all
+RING_AGAIN = timedelta(seconds=30)
+
+
+def release_due(now: datetime) -> int:
+    due = sa.select(Task).where(Task.status == Status.SCHEDULED, Task.not_before <= now).order_by(Task.not_before)
+    return _each(due, lambda task: lifecycle.release(task, SYSTEM, now))
+
+
+def expire_unclaimed(now: datetime) -> int:
+    old = sa.select(Task).where(Task.status.in_(states.WAITING), Task.expires_at < now)
+    return _each(old, lambda task: lifecycle.expire(task, SYSTEM, now))
+
+
+def time_out(now: datetime) -> int:
+    """Past its deadline, though its executor may be alive."""
+    over = sa.select(Task).where(Task.status.in_(states.LEASED), Task.deadline < now)
+    return _each(over, lambda task: lifecycle.time_out(task, SYSTEM, now))
+
+
+def lose_workers(now: datetime) -> int:
+    """A worker whose lease ran out is gone: it renews four times within one."""
+    lost = sa.select(Task).where(Task.executor == "worker", Task.status.in_(states.LEASED), Task.lease_until < now)
+    return _each(lost, lambda task: lifecycle.lose(task, SYSTEM, now))
+
+
+def lose_agents(now: datetime) -> int:
+    """What an agent had not started is handed on when the lease ends; what it had, after the grace."""
+    agents = sa.select(Task).where(Task.executor == "agent")
+    unstarted = agents.where(Task.status.in_(states.UNSTARTED), Task.lease_until < now)
+    started = agents.where(Task.status.in_(states.STARTED), Task.lease_until < now - AGENT_OFFLINE)
+    lost = _each(unstarted, lambda task: lifecycle.lose(task, SYSTEM, now))
+    return lost + _each(started, lambda task: lifecycle.lose(task, SYSTEM, now))
+
+
+def flag_unreachable(now: datetime) -> int:
+    """A flag, not a state: the agent's lease is over, but it may only be cut off."""
+    silent = sa.update(Task).where(
+        Task.executor == "agent", Task.status.in_(states.STARTED), Task.lease_until < now, Task.unreachable_at.is_(None)
+    )
+    done = db.session.execute(silent.values(unreachable_at=now, updated_at=now),
+                              execution_options={"synchronize_session": False})
+    return int(done.rowcount)  # type: ignore[attr-defined]
+
+
+def give_up_stops(now: datetime) -> int:
+    asked = sa.select(Task).where(Task.status.in_(states.STARTED), Task.cancel_requested_at < now - UNCONFIRMED)
+    return _each(asked, lambda task: lifecycle.terminate_unconfirmed(task, SYSTEM, now))
+
+
+def fan_out(now: datetime) -> int:
+    """ALL, tag and user tasks that are due take the agents that match now."""
+    waiting = sa.select(Task).where(
+        Task.status == Status.PENDING, Task.executor == "agent", Task.agent_id.is_(None), Task.owner != ANYONE
+    )
+    return _each(waiting, lambda task: launch.fan_out(task, SYSTEM, now))
+
+
+def ring_again(now: datetime, broker_lost_its_memory: bool = False) -> int:
+    """Queued rows whose ring was lost, or came to nothing: the row is the queue, the ring only saves waiting."""
+    silent = sa.or_(Task.rung_at.is_(None), Task.rung_at < now - RING_AGAIN)
+    waiting = sa.select(Task.id).where(Task.status == Status.PENDING, Task.executor == "worker")
+    ids = list(db.session.scalars(waiting.where(sa.true() if broker_lost_its_memory else silent).limit(BITE)))
+    if ids:
+        db.session.execute(sa.update(Task).where(Task.id.in_(ids)).values(rung_at=now),
+                           execution_options={"synchronize_session": False})
+        lifecycle.queue.ring_after_commit(db.session)
+    return len(ids)
+
+
+def fold_counts(now: datetime, most: int = 5_000) -> int:
+    """Add old deltas up into one row each. Only as many as were read are removed, so none is counted twice."""
+    rows = db.session.execute(sa.select(Count.id, Count.organization_id, Count.status, Count.delta)
+                              .order_by(Count.id).limit(most).with_for_update(skip_locked=True)).all()
+    sums: dict[tuple[int, str], int] = {}
+    for row in rows:
+        sums[row.organization_id, row.status] = sums.get((row.organization_id, row.status), 0) + row.delta
+    if len(rows) < 2 * len(sums) or not rows:
+        return 0
+    db.session.execute(sa.delete(Count).where(Count.id.in_([row.id for row in rows])),
+                       execution_options={"synchronize_session": False})
+    db.session.execute(sa.insert(Count), [{"organization_id": o, "status": s, "delta": d}
+                                          for (o, s), d in sums.items() if d] or [])
+    return len(rows)
+
+
+def correct_revisions(seen: dict[int, int]) -> int:
+    """Pages poll with counters in the broker; a commit whose increment was lost is made good here."""
+    newest = db.session.execute(sa.select(events.Event.organization_id, sa.func.max(events.Event.id))
+                                .group_by(events.Event.organization_id)).all()
+    changed = [(organization, newest_id) for organization, newest_id in newest if seen.get(organization) != newest_id]
+    for organization, newest_id in changed:
+        if organization in seen:
+            lifecycle.queue.incr(events.revision_key(organization))
+        seen[organization] = newest_id
+    return len(changed)
+
+
+def _each(rows: sa.Select[tuple[Task]], verb: Callable[[Task], object]) -> int:
+    """Each in a savepoint of its own: one that somebody else has just moved does not stop the others."""
+    done = 0
+    for task in db.session.scalars(rows.limit(BITE).with_for_update(skip_locked=True)).all():
+        try:
+            with db.session.begin_nested():
+                done += verb(task) != 0
+        except Refused:
+            continue
+    return done
+
+
+ROUND: tuple[Callable[[datetime], int], ...] = (
+    release_due, fan_out, expire_unclaimed, time_out, lose_workers, lose_agents, flag_unreachable, give_up_stops, ring_again,
+)  # fmt: skip

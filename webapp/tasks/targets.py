@@ -1,0 +1,72 @@
+"""Where a spec runs: which places it is put on now, and which are looked for when it becomes due."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from webapp.agents import queries as agents
+from webapp.agents.models import Agent
+from webapp.db import db
+from webapp.tasks import kinds
+from webapp.tasks.spec import AGENTS, ALL, ANYONE, TAGS, USER, Spec, SpecError, Target
+
+
+@dataclass(frozen=True)
+class Place:
+    """A worker, an agent, or an owner for whom agents are still to be found."""
+
+    executor: str
+    owner: str = ""
+    agent: Agent | None = None
+
+
+WORKER = Place("worker")
+LATER = frozenset({ALL, TAGS, USER})  # one task for each agent that matches when it is due
+
+
+def places(spec: Spec, now: datetime, due: bool) -> list[Place]:
+    target = spec.target
+    if not target.on_agents:
+        return [WORKER]
+    if target.kind == AGENTS:
+        return [Place("agent", "agent", agent) for agent in _named(target)]
+    if target.kind == ANYONE:
+        return [Place("agent", ANYONE)]
+    found = matching(target, now) if due else []
+    return [Place("agent", target.kind, agent) for agent in found] or [Place("agent", target.kind)]
+
+
+def _named(target: Target) -> list[Agent]:
+    found, unknown = agents.named(target.names)
+    if unknown:
+        names = ", ".join(f'"{name}"' for name in unknown)
+        raise SpecError([{"field": "target.agents", "message": f"There is no agent {names} in this organization"}])
+    return found
+
+
+def matching(target: Target, now: datetime) -> list[Agent]:
+    """The agents that this target means at this moment."""
+    if target.kind == AGENTS:
+        return agents.named(target.names)[0]
+    everyone: Sequence[Agent] = (
+        db.session.scalars(agents.active()).all() if target.include_offline else agents.online(now)
+    )
+    if target.kind == TAGS:
+        return agents.tagged(everyone, target.names, target.match)
+    if target.kind == USER:
+        return [agent for agent in everyone if agent.user == target.names[0]]
+    return list(everyone)
+
+
+def capable(task_type: str, data: dict[str, object], found: Sequence[Agent]) -> tuple[list[Agent], list[str]]:
+    """Those that can run it, and for each other one why not."""
+    fits, reasons = [], []
+    for agent in found:
+        reason = kinds.of(task_type).suits(data, agent)
+        if reason is None:
+            fits.append(agent)
+        else:
+            reasons.append(reason)
+    return fits, reasons

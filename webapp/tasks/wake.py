@@ -1,0 +1,32 @@
+"""Telling agents that there is work, or that something must stop. Only a hint: polling finds it too."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+from webapp import queue
+from webapp.db import db
+from webapp.tasks.models import Task
+
+CHANNEL = "muster:wake"
+STOP_CHANNEL = "muster:stop"
+
+
+def agents_after_commit(tasks: Sequence[Task]) -> None:
+    """One message an organisation: the agents that were named, or all of them where any may take it."""
+    by_organization: dict[int, set[int]] = {}
+    for task in tasks:
+        by_organization.setdefault(task.organization_id, set()).add(task.agent_id or 0)
+    for organization_id, agents in by_organization.items():
+        text = json.dumps({"org": organization_id, "agents": [] if 0 in agents else sorted(agents)})
+        queue.after_commit(db.session, lambda text=text: queue.publish(CHANNEL, text))
+
+
+def stop_after_commit(task: Task) -> None:
+    """The worker that runs it listens; an agent hears it by the wake channel or its next reply."""
+    if task.executor == "worker":
+        uuid = task.uuid
+        queue.after_commit(db.session, lambda: queue.publish(STOP_CHANNEL, uuid))
+    else:
+        agents_after_commit([task])
