@@ -149,9 +149,10 @@ def _script(head: bytes) -> tuple[str, str]:
 
 
 def _elf(head: bytes) -> tuple[str, str]:
-    if head[7] not in (0, 3):  # System V, Linux
+    order, system = struct.unpack_from("5xBxB", head)
+    kind, machine = struct.unpack_from("<HH" if order == 1 else ">HH", head, 16)
+    if system not in (0, 3):  # System V, Linux
         raise ManifestError("file", "The program is for a system other than Linux.")
-    kind, machine = struct.unpack_from("<HH" if head[5] == 1 else ">HH", head, 16)
     if kind not in (2, 3):  # ET_EXEC, ET_DYN
         raise ManifestError("file", "The file is a part of a program (an object or a core), not a program.")
     return "linux", _known(_ELF_ARCHES, machine)
