@@ -145,7 +145,7 @@ class Supervisor:
         steady = time.monotonic() - child.since > STEADY_SECONDS
         child.pause = FIRST_PAUSE if steady or not child.pause else min(LONGEST_PAUSE, child.pause * 2)
         child.due = time.monotonic() + child.pause
-        log.warning("a part died", name=child.part.name, by=why, again_in=f"{child.pause:.0f} s")
+        log.warning("a part died", name=child.part.name, by=why, again_in=f"{child.pause:g} s")
 
     def _restart_due(self) -> None:
         for child in self.children:
