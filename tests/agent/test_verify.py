@@ -1,5 +1,7 @@
-"""Only what was signed for this task, host and organisation is started. The sixteen refusals, each with a payload that would
-leave a mark if it ever ran."""
+"""Only what was signed for this task, host and organisation is started.
+
+The sixteen refusals, each with a payload that would leave a mark if it ever ran.
+"""
 
 from __future__ import annotations
 
