@@ -416,6 +416,18 @@ def test_an_older_agent_than_the_file_needs(host):
         host.run(host.sign(min_agent="0.10.0"))
 
 
+@pytest.mark.parametrize(("hours", "by_the_server"), [(-25, True), (-23, False), (0, False), (23, False), (24, True)])
+def test_a_clock_a_day_off_is_not_judged_by(hours, by_the_server):
+    local = NOW + timedelta(hours=hours)
+    now, note = verify.trusted_now(local, NOW)
+    assert now == (NOW if by_the_server else local)
+    assert bool(note) == by_the_server
+
+
+def test_a_server_that_was_not_heard_judges_nothing():
+    assert verify.trusted_now(NOW, None) == (NOW, "")
+
+
 def test_an_unreadable_record_of_versions_stops_everything(host, tmp_path):
     (tmp_path / "versions.json").write_text("{")
     with host.refuses("policy_refused"):

@@ -136,6 +136,13 @@ def this_host() -> tuple[str, str]:
     return _platform.system().lower(), arch
 
 
+def trusted_now(local: datetime, server: datetime | None) -> tuple[datetime, str]:
+    """The time to judge by, and a note when it is the server's because this host's clock is a day off or more."""
+    if server is None or abs(local - server) < _SKEW:
+        return local, ""
+    return server, f"The clock of this host says {local:%Y-%m-%d %H:%M}; expiry was judged by the server's."
+
+
 def _signed_manifest(signed, trust: Trust) -> Manifest:
     try:
         document = signed["manifest"]
