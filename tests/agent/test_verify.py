@@ -379,8 +379,17 @@ def test_14_no_signature_at_all(host, signature):
 
 @pytest.mark.parametrize(
     "change",
-    [{"version": True}, {"version": 0}, {"size": -1}, {"size": "17"}, {"sha256": "A" * 64}, {"expires_at": "soon"}]
-    + [{"min_agent": "new"}, {"name": None}, {"extra": float("nan")}],
+    [
+        {"version": True},
+        {"version": 0},
+        {"size": -1},
+        {"size": "17"},
+        {"sha256": "A" * 64},
+        {"expires_at": "soon"},
+        {"min_agent": "new"},
+        {"name": None},
+        {"extra": float("nan")},
+    ],
 )
 def test_14_a_manifest_that_is_none(host, change):
     """Signed or not: what does not have the shape of a manifest is not read as one."""

@@ -19,7 +19,8 @@ _P = 2**255 - 19
 _ORDER = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, _P - 2, _P) % _P
 _ROOT_OF_MINUS_ONE = pow(2, (_P - 1) // 4, _P)
-_IDENTITY = (0, 1, 1, 0)
+Point = tuple[int, int, int, int]
+_IDENTITY: Point = (0, 1, 1, 0)
 
 
 def verify(public: bytes, message: bytes, signature: bytes) -> bool:
@@ -60,7 +61,7 @@ def _equation_holds(public: bytes, message: bytes, signature: bytes) -> bool:
 # Points are (X, Y, Z, T) with x = X/Z, y = Y/Z, xy = T/Z: additions need no division (RFC 8032, 5.1.4).
 
 
-def _decode(data: bytes):
+def _decode(data: bytes) -> Point | None:
     """The point that 32 bytes name, or None; -0 and y >= p are second names of a point and refused."""
     number = int.from_bytes(data, "little")
     sign, y = number >> 255, number & (2**255 - 1)
@@ -74,7 +75,7 @@ def _decode(data: bytes):
     return (x, y, 1, x * y % _P)
 
 
-def _x_of(y: int):
+def _x_of(y: int) -> int | None:
     """The square root of (y² - 1) / (d·y² + 1), or None where there is none."""
     u, v = (y * y - 1) % _P, (_D * y * y + 1) % _P
     x = u * pow(v, 3, _P) * pow(u * pow(v, 7, _P), (_P - 5) // 8, _P) % _P
@@ -84,14 +85,14 @@ def _x_of(y: int):
     return x if v * x * x % _P == u else None
 
 
-def _encode(point) -> bytes:
+def _encode(point: Point) -> bytes:
     x, y, z, _ = point
     inverse = pow(z, _P - 2, _P)
     x, y = x * inverse % _P, y * inverse % _P
     return (y | (x & 1) << 255).to_bytes(32, "little")
 
 
-def _add(one, other):
+def _add(one: Point, other: Point) -> Point:
     x1, y1, z1, t1 = one
     x2, y2, z2, t2 = other
     a, b = (y1 - x1) * (y2 - x2) % _P, (y1 + x1) * (y2 + x2) % _P
@@ -100,7 +101,7 @@ def _add(one, other):
     return (e * f % _P, g * h % _P, f * g % _P, e * h % _P)
 
 
-def _times(scalar: int, point):
+def _times(scalar: int, point: Point) -> Point:
     total = _IDENTITY
     while scalar:
         if scalar & 1:
@@ -110,10 +111,10 @@ def _times(scalar: int, point):
     return total
 
 
-def _small_order(point) -> bool:
+def _small_order(point: Point) -> bool:
     """Eight times a point of the small subgroup is the identity."""
     x, y, z, _ = _times(8, point)
     return x == 0 and y == z
 
 
-_BASE = _decode((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))
+_BASE: Point = _decode((4 * pow(5, _P - 2, _P) % _P).to_bytes(32, "little"))  # type: ignore[assignment]

@@ -13,9 +13,10 @@ import os
 import shutil
 import stat
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
-from typing import Iterable, Iterator, NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from .signed import Refused
 from .trust import Trust
@@ -124,7 +125,7 @@ class Payload:
             raise Refused("policy_refused", "Others could change the file.")
 
 
-def _receive(chunks: Iterable[bytes], manifest: Manifest, file) -> None:
+def _receive(chunks: Iterable[bytes], manifest: Manifest, file: BinaryIO) -> None:
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:
         size += len(chunk)

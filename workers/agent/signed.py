@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 from datetime import datetime, timezone
+from typing import Any
 
 from . import ed25519
 
@@ -25,12 +26,12 @@ class Refused(Exception):
         self.text = text
 
 
-def canonical(document) -> bytes:
+def canonical(document: Any) -> bytes:
     """The one spelling of a document that is signed and hashed."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
-def is_signed_by(public: bytes, domain: bytes, document, signature) -> bool:
+def is_signed_by(public: bytes, domain: bytes, document: Any, signature: Any) -> bool:
     try:
         message, raw = domain + canonical(document), base64.b64decode(signature, validate=True)
     except (TypeError, ValueError):  # NaN, text that is not base64, no text at all

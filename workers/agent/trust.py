@@ -11,8 +11,9 @@ import json
 import os
 import re
 import tempfile
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Iterator
+from datetime import datetime
 
 from .signed import REVOKED, ROOT, Refused, is_signed_by, key_id, moment
 
@@ -57,11 +58,11 @@ class Trust:
         """The public key of that name, if it may do that."""
         return _key(self.root, name, role)
 
-    def require_current(self, now) -> None:
+    def require_current(self, now: datetime) -> None:
         if now >= moment(self.root["expires_at"]):
             raise Refused("manifest_expired", f"The signing keys expired at {self.root['expires_at']}.")
 
-    def require_not_withdrawn(self, sha256: str, now) -> None:
+    def require_not_withdrawn(self, sha256: str, now: datetime) -> None:
         if now >= moment(self.revoked["expires_at"]):
             text = f"The list of withdrawn files expired at {self.revoked['expires_at']}; a newer one has not arrived."
             raise Refused("manifest_expired", text)

@@ -13,6 +13,7 @@ import re
 import threading
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from .signed import BINARY, COMMAND, Refused, canonical, is_signed_by, moment
 from .trust import Trust, write_private
@@ -55,7 +56,7 @@ class Wanted:
 
 
 def check(
-    signed, wanted: Wanted, trust: Trust, versions: Versions, now: datetime, max_size: int = MAX_SIZE
+    signed: Any, wanted: Wanted, trust: Trust, versions: Versions, now: datetime, max_size: int = MAX_SIZE
 ) -> Manifest:
     """The manifest, if the file that it describes may run for this task on this host now; its version is remembered."""
     manifest = _signed_manifest(signed, trust)
@@ -77,7 +78,9 @@ def require_valid(manifest: Manifest, trust: Trust, now: datetime) -> None:
     trust.require_not_withdrawn(manifest.sha256, now)
 
 
-def check_command(signed, command, task_id: str, lease_seq: int, agent_id: str, trust: Trust, now: datetime) -> None:
+def check_command(
+    signed: Any, command: Any, task_id: str, lease_seq: int, agent_id: str, trust: Trust, now: datetime
+) -> None:
     """Refuses a command that the server did not sign for this lease of this task on this agent."""
     trust.require_current(now)
     try:
@@ -96,7 +99,7 @@ def check_command(signed, command, task_id: str, lease_seq: int, agent_id: str, 
         raise Refused("checksum_mismatch", "The command is not the one that was signed.")
 
 
-def command_sha256(command) -> str:
+def command_sha256(command: Any) -> str:
     """Over all that decides what happens: command or argv, environment, folder, run-as user."""
     return hashlib.sha256(canonical(command)).hexdigest()
 
@@ -143,7 +146,7 @@ def trusted_now(local: datetime, server: datetime | None) -> tuple[datetime, str
     return server, f"The clock of this host says {local:%Y-%m-%d %H:%M}; expiry was judged by the server's."
 
 
-def _signed_manifest(signed, trust: Trust) -> Manifest:
+def _signed_manifest(signed: Any, trust: Trust) -> Manifest:
     try:
         document = signed["manifest"]
         manifest = Manifest(**{field.name: document[field.name] for field in fields(Manifest)})
