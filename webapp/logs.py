@@ -8,7 +8,7 @@ import structlog
 
 from webapp.config import Settings
 
-QUIETED = ("rq.worker", "rq.queue", "granian.access", "alembic.runtime.migration", "asyncio")
+QUIETED = ("rq.worker", "rq.queue", "granian.access", "alembic", "asyncio")
 
 
 def setup(settings: Settings, part: str) -> None:

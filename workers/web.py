@@ -34,7 +34,7 @@ def granian(settings: Settings) -> None:
         backlog=BACKLOG,
         backpressure=BACKLOG,
         websockets=False,
-        log_level=LogLevels.warning,
+        log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=DRAIN_SECONDS,
     )
