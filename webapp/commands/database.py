@@ -24,7 +24,24 @@ def migrate(check: bool) -> None:
         return
     from webapp import schema
 
+    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     schema.upgrade(settings)
+    if login := _first_login(settings):
+        click.echo(login)
+
+
+def _first_login(settings: Settings) -> str:
+    """How to sign in to a database that had no people; nothing for any other."""
+    from webapp import clock, db
+    from webapp.access.bootstrap import bootstrap
+
+    with db.unit(db.core(settings), "first start"):
+        first = bootstrap(settings, clock.now())
+    if first is None:
+        return ""
+    if first.password is None:
+        return f"(sign in as {first.username} with the password you set)"
+    return f"(sign in as {first.username} with the password {first.password} – it is shown this once)"
 
 
 def _check(settings: Settings) -> None:
