@@ -106,6 +106,25 @@ def test_a_revoked_key_does_not_come_back(signing, pinned):
         accept_root(updated.bundle()["roots"][0], sign(revived, signing._key()))
 
 
+def test_a_revoked_key_is_not_forgotten(signing, pinned):
+    old = server.key_id(signing._key())
+    signing.rotate(NOW)
+    signing.revoke_key(old, NOW)
+    updated = pinned.updated(news(signing, pinned))
+    without = root(updated, version=4)
+    del without["root"]["keys"][old]
+    with refused("signature_invalid"):
+        accept_root(updated.bundle()["roots"][0], sign(without, signing._key()))
+
+
+def test_a_list_by_a_key_revoked_meanwhile_does_not_stay(signing, pinned):
+    old = server.key_id(signing._key())
+    signing.rotate(NOW)
+    signing.revoke_key(old, NOW)
+    with refused("manifest_revoked"):
+        pinned.updated({"roots": news(signing, pinned)["roots"]})
+
+
 def test_a_key_cannot_take_the_name_of_another(signing, pinned):
     other = Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex()
     name = server.key_id(signing._key())

@@ -47,8 +47,6 @@ class Trust:
                     accept_root(root, new)
                     root = new
             newest = bundle.get("revoked") or self._signed_list
-            if newest == self._signed_list:
-                return Trust(root, self._signed_list)
             return Trust(root, _checked_list(newest, root["root"], oldest=self.revoked["version"]))
 
     def bundle(self) -> dict:
@@ -80,7 +78,8 @@ def accept_root(old: dict, new: dict) -> None:
         _require_signature(new, old)
         _require_signature(new, new)
         for name, key in old["root"]["keys"].items():
-            if key["status"] == "revoked" and new["root"]["keys"].get(name, key)["status"] != "revoked":
+            # Nor may it be left out: the root after that could bring it back.
+            if key["status"] == "revoked" and new["root"]["keys"][name]["status"] != "revoked":
                 raise Refused("manifest_revoked", f"The new signing keys bring back the revoked key {name}.")
 
 
