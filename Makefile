@@ -45,7 +45,7 @@ storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=
 browser: $(VENV)/dev.stamp ## run the tests that need Chromium
 	@$(BIN)/python -m pytest tests/browser $(ARGS)
 
-lock: $(VENV)/dev.stamp ## write the lock files anew from pyproject.toml
+lock: | $(BIN)/python ## write the lock files anew from pyproject.toml
 	@$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock
