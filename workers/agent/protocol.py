@@ -13,7 +13,7 @@ import functools
 import re
 import typing
 from dataclasses import dataclass, field
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Optional, Union
 
 VERSION = "0.1.0"
 PROTOCOL = 1
@@ -55,7 +55,6 @@ MAX_TEXT = 64 * 1024                  # characters of `error` and of `traceback`
 MAX_ARTIFACT = 100 * 1024 * 1024
 MAX_ARTIFACTS_TOTAL = 1024 ** 3
 MAX_ARTIFACTS = 1000
-MAX_DOWNLOAD = 1024 ** 3              # above this a manifest is refused before a byte is fetched
 MAX_HELD = 100                        # running and waiting results; at the limit nothing is claimed
 LOG_QUOTA = 1024 ** 3                 # bytes of output kept per task when `max_output` is not given
 LEASE_S = 60
@@ -113,7 +112,7 @@ class BadMessage(ValueError):
 
 
 class Message:
-    def to_json(self) -> Dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         return dataclasses.asdict(self)  # type: ignore[call-overload]
 
     @classmethod
@@ -131,20 +130,21 @@ class EnrolRequest(Message):
     os: str                                # linux | darwin | windows
     arch: str                              # amd64 | arm64 | …
     agent_version: str
-    protocol: List[int]
+    protocol: list[int]
     user: str                              # the account that the agent runs as
-    tags: List[str] = field(default_factory=list)
-    capabilities: List[str] = field(default_factory=list)   # task types, and "run_as"
+    tags: list[str] = field(default_factory=list)
+    capabilities: list[str] = field(default_factory=list)   # task types, and "run_as"
 
 
 @dataclass
 class EnrolReply(Message):
     agent_id: str
     credential: str
-    root: Dict[str, Any]                   # a bundle as trust.Trust.pin reads it, pinned from here on
+    root: dict[str, Any]                   # a bundle as trust.Trust.pin reads it, pinned from here on
     protocol: int
     heartbeat_s: float
     server_time: str
+    organization: str = ""
 
 
 @dataclass
@@ -159,7 +159,7 @@ class RunningTask(Message):
     task_id: str
     lease_seq: int
     token: str
-    log_offset: Dict[str, int]             # by stream: bytes the server has acknowledged
+    log_offset: dict[str, int]             # by stream: bytes the server has acknowledged
     elapsed_ms: int
     state: str
 
@@ -177,17 +177,17 @@ class HeartbeatRequest(Message):
     restarted); a beat of an instance that was taken over is the second copy: 409 session_conflict."""
     instance_id: str
     seq: int                               # grows with every attempt of this instance
-    running: List[RunningTask]
+    running: list[RunningTask]
     spool: int                             # results that wait for delivery
     free_disk: int
     load: Optional[float]
     capacity: int
     version: str
     agent_time: str
-    capabilities: List[str]
-    events: List[AgentEvent] = field(default_factory=list)   # repeated until a beat got its 200
+    capabilities: list[str]
+    events: list[AgentEvent] = field(default_factory=list)   # repeated until a beat got its 200
     rejected: int = 0                      # results that the server would not have
-    trust: Dict[str, int] = field(default_factory=dict)      # versions held: {"root": n, "revoked": n}
+    trust: dict[str, int] = field(default_factory=dict)      # versions held: {"root": n, "revoked": n}
 
 
 @dataclass
@@ -197,8 +197,8 @@ class Command(Message):
     reported as an event and not obeyed."""
     kind: str
     task_id: Optional[str] = None
-    root: Optional[Dict[str, Any]] = None
-    manifest: Optional[Dict[str, Any]] = None
+    root: Optional[dict[str, Any]] = None
+    manifest: Optional[dict[str, Any]] = None
     download: Optional[str] = None
 
 
@@ -220,8 +220,8 @@ class Settings(Message):
 @dataclass
 class HeartbeatReply(Message):
     server_time: str
-    commands: List[Command] = field(default_factory=list)
-    drop: List[str] = field(default_factory=list)   # task ids whose lease is void: kill, report nothing
+    commands: list[Command] = field(default_factory=list)
+    drop: list[str] = field(default_factory=list)   # task ids whose lease is void: kill, report nothing
     interval_s: float = 15
     claim_interval_s: float = 2
     wake: Optional[Wake] = None
@@ -242,9 +242,9 @@ class ClaimRequest(Message):
 class TaskOptions(Message):
     execution_timeout: float = 300
     max_output: Optional[int] = None       # bytes of stdout and stderr together
-    success_exit_codes: List[int] = field(default_factory=lambda: [0])
+    success_exit_codes: list[int] = field(default_factory=lambda: [0])
     run_as: Optional[str] = None
-    env: Dict[str, str] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
     cwd: Optional[str] = None
 
 
@@ -254,21 +254,21 @@ class ClaimedTask(Message):
     lease_seq: int
     token: str
     type: str
-    data: Dict[str, Any]
+    data: dict[str, Any]
     options: TaskOptions
     organization: str
-    secrets: Dict[str, str] = field(default_factory=dict)    # environment names and values, masked in output
-    manifest: Optional[Dict[str, Any]] = None            # {"manifest": {…}, "signature": "…"}, as in verify.check
+    secrets: dict[str, str] = field(default_factory=dict)    # environment names and values, masked in output
+    manifest: Optional[dict[str, Any]] = None            # {"manifest": {…}, "signature": "…"}, as in verify.check
     download: Optional[str] = None                       # a path of this server
-    command_signature: Optional[Dict[str, Any]] = None   # {"command": {…}, "signature": "…"}, as in verify.check_command
+    command_signature: Optional[dict[str, Any]] = None   # {"command": {…}, "signature": "…"}, as in verify.check_command
 
 
 @dataclass
 class ClaimReply(Message):
-    tasks: List[ClaimedTask]
+    tasks: list[ClaimedTask]
 
 
-def command_of(task: Dict[str, Any]) -> Dict[str, Any]:
+def command_of(task: dict[str, Any]) -> dict[str, Any]:
     """What the command signature covers: the ClaimedTask as JSON, exactly as sent, but for the lease and the
     signature itself. So nobody between server and agent can change what runs, and with which settings."""
     return {name: value for name, value in task.items() if name not in ("lease_seq", "token", "command_signature")}
@@ -309,8 +309,8 @@ class ResultRequest(Message):
     lease_seq: int
     token: str
     exit_code: int                         # 0…255, 128+signal, or one of the codes above
-    sizes: Dict[str, int]                  # by stream
-    sha256: Dict[str, str]                 # by stream, hex
+    sizes: dict[str, int]                  # by stream
+    sha256: dict[str, str]                 # by stream, hex
     agent_time: str
     signal: Optional[int] = None
     reason: Optional[str] = None           # timeout, output_limit, agent_offline, plugin_error, …
@@ -319,7 +319,6 @@ class ResultRequest(Message):
     outcome_known: bool = True
     dropped_bytes: int = 0                 # written by the process and not kept
     escaped: int = 0                       # processes that outlived the kill
-    artifacts: int = 0                     # how many were uploaded
     started_ms: Optional[int] = None       # since the claim arrived, by the monotonic clock
     ended_ms: Optional[int] = None
     result: Any = None                     # JSON that a plugin returned
@@ -349,8 +348,8 @@ class CancelledRequest(Message):
     escaped: int = 0
     started: bool = True
     signal: Optional[int] = None
-    sizes: Dict[str, int] = field(default_factory=dict)
-    sha256: Dict[str, str] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)
+    sha256: dict[str, str] = field(default_factory=dict)
     dropped_bytes: int = 0
     started_ms: Optional[int] = None
     ended_ms: Optional[int] = None
@@ -360,7 +359,7 @@ class CancelledRequest(Message):
 class Refusal(Message):
     code: str
     detail: str = ""
-    missing: Dict[str, int] = field(default_factory=dict)   # by stream: where to go on sending
+    missing: dict[str, int] = field(default_factory=dict)   # by stream: where to go on sending
     retry_after_s: Optional[float] = None
     required: Optional[str] = None         # with upgrade: the version to install
 
@@ -385,7 +384,7 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     return _expect(kind, value, where)
 
 
-def _read_message(kind: Any, value: Dict[str, Any], where: str) -> Any:
+def _read_message(kind: Any, value: dict[str, Any], where: str) -> Any:
     types, known = _types(kind), {}
     for item in dataclasses.fields(kind):
         if item.name in value:
@@ -398,8 +397,8 @@ def _read_message(kind: Any, value: Dict[str, Any], where: str) -> Any:
     return kind(**known)
 
 
-@functools.lru_cache(maxsize=None)
-def _types(kind: Any) -> Dict[str, Any]:
+@functools.cache
+def _types(kind: Any) -> dict[str, Any]:
     return typing.get_type_hints(kind)
 
 

@@ -1,0 +1,223 @@
+"""The agent: what its loops share, how it begins, and how it ends."""
+
+import collections
+import threading
+import time
+import traceback
+import uuid
+from typing import Callable, Optional
+
+from . import code, policy, protocol, service, signed
+from .claims import Claims
+from .client import Client, Final, Trouble
+from .clock import ServerClock
+from .folder import TaskFolder, all_folders
+from .heartbeat import Heart
+from .kinds import update
+from .protocol import MAX_HELD, Command, HeartbeatReply, Settings
+from .report import Delivery
+from .spool import Entry, Spool
+from .state import WorkDir
+from .status import write_status
+from .wake import Listener
+from .work import Work
+
+CAPACITY = 4
+_STOP_S = 20          # for runners that were told to stop
+EXIT_RESTART = -1     # not an exit code: main starts the program again
+
+
+class Agent:
+    def __init__(self, work: WorkDir, say: Callable[[str], None], capacity: Optional[int] = None) -> None:
+        self.work, self.say = work, say
+        self.identity, self.trust = work.load_identity(), work.load_trust()
+        self.policy = policy.load(work.path("policy.json"))
+        self.client = Client(self.identity.server, self.identity.credential, self.identity.ca_file,
+                             self.identity.insecure_loopback)  # fmt: skip
+        self.instance_id = uuid.uuid4().hex
+        self.clock, self.settings = ServerClock(), Settings()
+        self.claim_interval_s = 2.0
+        self.paused = False
+        self.held: dict[str, Work] = {}
+        self.spool, self.delivery = Spool(work), Delivery(self.client, self.delivered)
+        self.stopping, self.leaving = threading.Event(), threading.Event()
+        self.bell, self.beat_now = threading.Event(), threading.Event()
+        self.code = code.for_runners(work)
+        self.heart, self.claims, self.listener = Heart(self), Claims(self), Listener(self)
+        self.exit_code = protocol.EXIT_OK
+        self._own_capacity = min(capacity or CAPACITY, self.policy.capacity or MAX_HELD, MAX_HELD)
+        self._events: collections.deque[tuple[str, str, float]] = collections.deque(maxlen=100)
+        self._lock = threading.Lock()
+        self._kill = False
+        self._uninstalling: Optional[bool] = None
+
+    # --- from beginning to end ----------------------------------------------------------------
+
+    def run(self, grace_s: float, kill: bool) -> int:
+        """Until `stop`; then up to `grace_s` for what runs. `kill` ends the tasks rather than leaving them to
+        the agent's next start."""
+        self.event("started", f"version {protocol.VERSION}")
+        self.work.forget_old_starts()
+        self.spool.prune(time.time())
+        self._resume()
+        for loop in (self.heart, self.claims):
+            threading.Thread(target=loop.run, name=type(loop).__name__, daemon=True).start()
+        while not self.stopping.wait(3600):
+            self.spool.prune(time.time())
+        self._see_out(grace_s, kill)
+        return self.exit_code
+
+    def stop(self) -> None:
+        """Once: begin to end. Twice: now."""
+        if self.stopping.is_set():
+            self.leaving.set()
+        self.stopping.set()
+        self.bell.set()
+
+    def restart(self) -> None:
+        self.exit_code = EXIT_RESTART
+        self.stop()
+
+    def revoked(self, trouble: Trouble) -> None:
+        self.say(f"this agent was revoked: {trouble}")
+        self.exit_code, self._kill = protocol.EXIT_NOT_ALLOWED, True
+        self.stopping.set()
+
+    def superseded(self, trouble: Trouble) -> None:
+        self.say(f"another copy of this agent is alive: {trouble}")
+        self.exit_code = protocol.EXIT_SESSION_CONFLICT
+        self.stopping.set()
+        self.leaving.set()
+
+    def _resume(self) -> None:
+        waiting = self.spool.task_ids()
+        for folder in all_folders(self.work):
+            if folder.task.task_id not in waiting:
+                self.hold(Work(self, folder, lease_until=0.0))
+
+    def _see_out(self, grace_s: float, kill: bool) -> None:
+        if self.exit_code == EXIT_RESTART:
+            grace_s, kill = 0.0, False
+        if kill or self._kill:
+            grace_s = _STOP_S
+            for work in list(self.held.values()):
+                work.stop()
+        end = time.monotonic() + grace_s
+        while self.held and time.monotonic() < end and not self.leaving.wait(0.05):
+            self.bell.set()
+        self._last_words()
+        self.leaving.set()
+        self.bell.set()
+        self.beat_now.set()
+        for work in list(self.held.values()):
+            work.join(2)
+        if self._uninstalling is not None:
+            self._remove(self._uninstalling)
+
+    def _last_words(self) -> None:
+        try:
+            self.spool.drain(self.delivery)
+        except Trouble as error:
+            self.say(f"{self.spool.count()} results wait for the next start: {error}")
+
+    def _remove(self, cleanup: bool) -> None:
+        try:
+            self.client.call("POST", protocol.UNENROL)
+        except Trouble as error:
+            self.say(f"the server was not told: {error}")
+        service.remove(self.work.root, cleanup, code.packed_program(), self.say)
+
+    # --- for the loops ------------------------------------------------------------------------
+
+    def guarded(self, act: Callable[[], None]) -> None:
+        """Whatever goes wrong in one round, there is a next one; only a revoked credential ends it all."""
+        try:
+            act()
+        except Trouble as trouble:
+            if not isinstance(trouble, Final):
+                self.revoked(trouble)
+            else:
+                self.say(str(trouble))
+        except Exception:
+            self.say(traceback.format_exc())
+            self.stopping.wait(1)
+
+    @property
+    def capacity(self) -> int:
+        told = self.settings.capacity
+        return self._own_capacity if told is None else max(0, min(told, self._own_capacity))
+
+    @property
+    def room(self) -> int:
+        """Every task that runs can become one result that waits: together they never pass the limit."""
+        held = len(self.held)
+        return min(self.capacity - held, MAX_HELD - held - self.spool.count())
+
+    @property
+    def may_claim(self) -> bool:
+        return self.heart.heard_at > 0 and not self.heart.trouble and not self.paused
+
+    def holds(self, task_id: str) -> bool:
+        return task_id in self.held or task_id in self.spool.task_ids()
+
+    def hold(self, work: Work) -> None:
+        with self._lock:
+            self.held = {**self.held, work.task_id: work}   # replaced, never changed: readers need no lock
+        work.start()
+
+    def done(self, work: Work) -> None:
+        with self._lock:
+            self.held = {task_id: other for task_id, other in self.held.items() if other is not work}
+        self.bell.set()
+
+    def delivered(self, entry: Entry, folder: Optional[TaskFolder]) -> None:
+        if folder and folder.task.type == "uninstall" and entry.call == "result" and entry.body["exit_code"] == 0:
+            self._uninstalling = bool(folder.task.data.get("cleanup"))
+            self._kill = True
+            self.stop()
+
+    def apply(self, reply: HeartbeatReply) -> None:
+        self.settings, self.claim_interval_s = reply.settings, max(0.05, reply.claim_interval_s)
+        if reply.settings.paused is not None:
+            self.paused = reply.settings.paused
+        self.listener.update(reply.wake)
+
+    def pause(self, paused: bool) -> None:
+        self.paused = paused
+        self.bell.set()
+
+    def update(self, command: Command) -> None:
+        """In a thread of its own, for a download takes longer than a heartbeat may."""
+        threading.Thread(target=self._update, args=(command,), name="update", daemon=True).start()
+
+    def _update(self, command: Command) -> None:
+        folder = self.work.path("update")
+        try:
+            code.empty(folder)
+            with update.fetched(self, command.manifest, command.download, self.identity.organization, folder) as (new, _):
+                update.swap(new)
+        except (signed.Refused, OSError, Trouble) as error:
+            self.event("update_failed", str(error))
+        else:
+            self.restart()
+
+    # --- telling ------------------------------------------------------------------------------
+
+    def event(self, kind: str, text: str) -> None:
+        """For the agent's page on the server; the same news once until it was told."""
+        if any((kind, text) == known[:2] for known in self._events):
+            return
+        self.say(f"{kind}: {text}")
+        self._events.append((kind, text[:1000], time.monotonic()))
+
+    def pending_events(self) -> list[tuple[str, str, float]]:
+        return list(self._events)
+
+    def events_told(self, count: int) -> None:
+        for _ in range(count):
+            self._events.popleft()
+
+    def show_status(self) -> None:
+        write_status(self)
+
+

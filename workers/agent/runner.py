@@ -1,0 +1,85 @@
+"""The process that runs one task. It belongs to nobody: the agent may be killed or replaced while it goes on.
+
+It waits for its orders on stdin, and an end of stdin before them means that nothing is to run. Afterwards it
+listens to signals only: SIGINT cancels. What it has to say is in the task's folder.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+# Everything now: the program's file may be replaced while this process lives.
+from . import plugin_host, tree
+from .capture import NAMES
+from .mask import Masker
+from .protocol import KILL_GRACE_S, LOG_QUOTA
+from .record import CANCELLED, NEVER_STARTED, ExitRecord, RecordFile
+from .state import read_json, write_json
+from .supervise import Job, Supervisor
+
+
+def main(path: str) -> int:
+    folder = Path(path)
+    cancelled, cancel = os.pipe()
+    signal.signal(signal.SIGINT, lambda *_: os.write(cancel, b"cancel"))  # until the supervisor listens
+    write_json(str(folder / "runner.json"), tree.identify(os.getpid()))
+    orders = _orders()
+    refused = _refused(folder, orders)
+    if refused:
+        RecordFile(folder / "exit.json").write(refused)
+        return 1
+    job = _job(folder, read_json(str(folder / "job.json")), orders["secrets"])
+    write_json(str(folder / "started"), time.monotonic())
+    Supervisor(job, cancelled).run()
+    return 0
+
+
+def _orders() -> Any:
+    line = sys.stdin.buffer.readline()
+    sys.stdin.close()
+    return json.loads(line) if line.endswith(b"\n") else None
+
+
+def _refused(folder: Path, orders: Any) -> Optional[ExitRecord]:
+    if (folder / "cancel").exists():
+        return ExitRecord(CANCELLED, reason="cancelled", error="cancelled before the start")
+    if orders is None:
+        return ExitRecord(NEVER_STARTED, reason="agent_offline", error="the agent was stopped before the start")
+    if time.monotonic() >= orders["lease_until"]:
+        return ExitRecord(NEVER_STARTED, reason="agent_offline", error="the lease ended before the start")
+    return None
+
+
+def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
+    plugin, hidden = wanted["plugin"], list(secrets.values())
+    return Job(
+        output=folder,
+        record=folder / "exit.json",
+        cwd=Path(wanted["cwd"]),
+        argv=wanted["argv"],
+        body=plugin_host.body(plugin, hidden) if plugin else None,
+        env={**wanted["env"], **secrets},
+        executable=wanted["executable"],
+        run_as=wanted["run_as"],
+        timeout=wanted["timeout"],
+        grace=KILL_GRACE_S,
+        max_output=min(wanted["max_output"] or LOG_QUOTA, LOG_QUOTA),
+        mask=_mask(hidden),
+        lost_reason="agent_offline",
+    )
+
+
+def _mask(secrets: list[str]) -> Optional[Callable[[int, bytes, bool], bytes]]:
+    if not secrets:
+        return None
+    maskers = {number: Masker(secrets) for number in NAMES}
+
+    def mask(stream: int, data: bytes, last: bool) -> bytes:
+        masked = maskers[stream].feed(data)
+        return masked + maskers[stream].end() if last else masked
+
+    return mask

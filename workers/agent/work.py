@@ -1,0 +1,283 @@
+"""One task's way through this agent, in a thread of its own: check, fetch, ask for the permit, run, follow, report."""
+
+import dataclasses
+import threading
+import time
+import traceback
+from typing import Any, Optional
+
+from . import report, stream, verify
+from .attach import Runner, kill_strays
+from .client import Backoff, Final, NotAllowed, Transient, Trouble
+from .folder import TaskFolder
+from .job import Program, write_job
+from .kinds import KINDS
+from .protocol import (
+    CANCELLED,
+    KILL_GRACE_S,
+    NEVER_STARTED,
+    TIMED_OUT,
+    Code,
+    LeaseRequest,
+    StatusRequest,
+    command_of,
+    task_path,
+)  # fmt: skip
+from .record import ExitRecord
+from .signed import Refused
+
+_SHIM_PATIENCE_S = KILL_GRACE_S + 15   # beyond what the runner itself needs to stop a task
+
+
+class Withdrawn(Exception):
+    """The server no longer wants it run here, and nothing has run: there is nothing to say."""
+
+
+class Work:
+    def __init__(self, host, folder: TaskFolder, lease_until: float, claimed: Optional[dict[str, Any]] = None) -> None:
+        self.host, self.folder, self.task = host, folder, folder.task
+        self.claimed = claimed                       # the message itself; None after a restart
+        self.lease_until = lease_until
+        self.state = "assigned" if claimed else "executing"
+        self.runner: Optional[Runner] = None
+        self.output = stream.Output(host.client, folder, known=claimed is not None)
+        self.dropped = False
+        self.cancelled_at: Optional[float] = None
+        self._lock = threading.Lock()
+        self._thread = threading.Thread(target=self._run, name=f"task {self.task.task_id[:8]}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        self._thread.join(timeout)
+
+    @property
+    def task_id(self) -> str:
+        return self.task.task_id
+
+    def cancel(self) -> None:
+        """Stop it, whatever it is doing; may be called again and again."""
+        with self._lock:
+            if self.cancelled_at is None:
+                self.cancelled_at = time.monotonic()
+                self.folder.mark("cancel")
+                if self.runner is not None:
+                    self.runner.cancel()
+
+    def stop(self) -> None:
+        """End it because this agent ends for good; the result says so."""
+        with self._lock:
+            if self.runner is not None:
+                self.runner.stop()
+
+    def drop(self) -> None:
+        """The lease is void: stop it and say nothing."""
+        self.dropped = True
+        self.cancel()
+
+    def require_wanted(self) -> None:
+        if self.cancelled_at is not None:
+            raise Withdrawn("cancelled before the start")
+
+    def tell_downloading(self) -> None:
+        self._status("downloading")
+
+    # --- the thread ---------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self._begin() if self.claimed else self._resume()
+        except Withdrawn as why:
+            self.host.say(f"task {self.task_id}: {why}")
+            self.folder.remove()
+        except NotAllowed as trouble:
+            self.host.revoked(trouble)
+        except Exception:
+            self.host.say(traceback.format_exc())
+            self._end(ExitRecord(NEVER_STARTED, reason="internal_error", error="The agent failed.",
+                                 traceback=traceback.format_exc()))  # fmt: skip
+        finally:
+            self.host.done(self)
+
+    def _begin(self) -> None:
+        try:
+            self._require_allowed()
+            kind = KINDS[self.task.type]
+            if hasattr(kind, "prepared"):
+                with kind.prepared(self) as program:
+                    self._execute(program)
+                self._follow()
+            else:
+                self._end(kind.run(self))
+        except Refused as error:
+            self._end(ExitRecord(NEVER_STARTED, reason=error.code, error=error.text))
+
+    def _resume(self) -> None:
+        """After a restart of the agent: whatever the folder says has happened meanwhile."""
+        if not self.folder.has("permit"):
+            self._give_back()
+            raise Withdrawn("given back, the agent was restarted before the start")
+        kind = KINDS[self.task.type]
+        if hasattr(kind, "resumed") and self.folder.record is None:
+            self._end(kind.resumed(self))
+            return
+        self.runner = Runner.find(self.folder)
+        if self.folder.has("cancel"):
+            self.cancel()
+        self._follow()
+
+    def _require_allowed(self) -> None:
+        host, claimed = self.host, self.claimed or {}
+        verify.check_command(claimed.get("command_signature"), command_of(claimed), self.task_id, self.task.lease_seq,
+                             host.identity.agent_id, host.trust, host.clock.now())  # fmt: skip
+        host.policy.require(self.task)
+        if host.work.was_started(self.task_id):
+            raise Refused("policy_refused", "This task was started on this host before.")
+
+    def _execute(self, program: Program) -> None:
+        """The runner gets ready while the server is asked."""
+        write_job(self.folder, program)
+        runner = Runner.start(self.folder, self.host.code, program.pass_fds)
+        try:
+            self.permit()
+            program.recheck()
+        except BaseException:
+            runner.release()
+            runner.close()
+            raise
+        with self._lock:
+            self.runner = runner
+            runner.go({"secrets": (self.claimed or {}).get("secrets", {}), "lease_until": self.lease_until})
+            if self.cancelled_at is not None:
+                runner.cancel()
+
+    def permit(self) -> None:
+        """Ask until there is an answer or the lease has ended. From the answer on the server counts it as running."""
+        if self.host.stopping.is_set():
+            self._give_back()
+            raise Withdrawn("given back, the agent is stopping")
+        self.folder.mark("permit")
+        backoff = Backoff(first=0.2, longest=5)
+        while True:
+            self.require_wanted()
+            try:
+                self.host.client.call("POST", self._path("start"), self._lease)
+                self.host.work.remember_started(self.task_id)
+                self.state = "executing"
+                return
+            except Final as error:
+                if error.code == Code.FROZEN:
+                    self._give_back()
+                raise Withdrawn(f"not started: {error}") from error
+            except Transient as error:
+                pause = backoff.failed(error.retry_after)
+            if time.monotonic() + pause > self.lease_until:
+                raise Refused("network_error", "The server did not permit the start in time; nothing ran.")
+            if self.host.stopping.wait(pause):
+                raise Refused("agent_offline", "The agent was stopped before the start; nothing ran.")
+
+    def _follow(self) -> None:
+        """Send what comes until the runner has ended, then report. Returns early when the agent is leaving."""
+        backoff, quiet_until = Backoff(), 0.0
+        while self.runner is not None and not self.runner.ended(self.host.settings.log_interval_ms / 1000):
+            if self.host.leaving.is_set():
+                return
+            if time.monotonic() >= quiet_until:
+                try:
+                    self._send()
+                    backoff.worked()
+                except Trouble as error:
+                    quiet_until = time.monotonic() + backoff.failed(error.retry_after)
+            self._see_to_a_stuck_runner()
+        self._finish()
+
+    def _send(self) -> None:
+        if self.output.refused:
+            return
+        try:
+            self.output.send_new()
+        except (Final, stream.Conflict) as error:
+            self.host.event("log_refused", f"task {self.task_id}: {error}")
+            self.output.refused = True
+        except NotAllowed as error:
+            self.host.revoked(error)
+            raise
+        if self.output.cancelled:
+            self.cancel()
+
+    def _see_to_a_stuck_runner(self) -> None:
+        """A runner that was itself stopped (SIGSTOP, a debugger) heeds neither its deadline nor a cancel."""
+        if self.cancelled_at is not None and time.monotonic() - self.cancelled_at > _SHIM_PATIENCE_S:
+            self._kill_runner(ExitRecord(CANCELLED, reason="cancelled", error="The runner did not answer and was killed."))
+        elif self.folder.running_s > self.task.options.execution_timeout + _SHIM_PATIENCE_S:
+            self._kill_runner(ExitRecord(TIMED_OUT, reason="timeout", error="The runner did not answer and was killed."))
+
+    def _kill_runner(self, ended: ExitRecord) -> None:
+        escaped = self.runner.kill()  # type: ignore[union-attr]
+        self.folder.keep_record(dataclasses.replace(ended, escaped=escaped))
+
+    def _finish(self) -> None:
+        if self.runner is not None:
+            self.runner.close()
+        ended = self.folder.record
+        if ended is None:
+            ended = dataclasses.replace(report.lost(self.folder), escaped=kill_strays(self.task_id))
+        self._end(ended)
+
+    def _end(self, ended: Optional[ExitRecord]) -> None:
+        """From here on the spool has it. None: the end is not known yet, it will be after a restart of the agent."""
+        if ended is None:
+            return
+        if self.dropped:
+            self.folder.remove()
+            return
+        self.folder.keep_record(ended)
+        self.state = "reporting"
+        self._send_rest(ended)
+        self.host.delivery.outputs[self.task_id] = self.output
+        self._spool(report.last_word(self.folder, ended))
+
+    def _spool(self, entry) -> None:
+        """A full disk delays the last word; it is in the folder, so even the agent's own end does not lose it."""
+        while True:
+            try:
+                self.host.spool.put(entry)
+                return
+            except OSError as error:
+                self.host.event("disk", f"task {self.task_id}: the result cannot be stored: {error}")
+            if self.host.leaving.wait(5):
+                return
+
+    def _send_rest(self, ended: ExitRecord) -> None:
+        """While other tasks go on: in the queue this would hold up their results."""
+        if ended.exit_code == NEVER_STARTED or self.host.leaving.is_set():
+            return
+        try:
+            if self.output.far_behind:
+                self._status("reporting", ended.exit_code)
+            report.send_rest(self.output)
+        except Trouble:
+            pass  # the spool tries again
+
+    def _status(self, state: str, exit_code: Optional[int] = None) -> None:
+        """News that the server can do without."""
+        self.state, lease = state, self._lease
+        try:
+            self.host.client.call("POST", self._path("status"), StatusRequest(lease.lease_seq, lease.token, state, exit_code))
+        except (Transient, Final):
+            pass
+
+    def _give_back(self) -> None:
+        """If this does not arrive, the lease ends by itself."""
+        try:
+            self.host.client.call("POST", self._path("give_back"), self._lease)
+        except (Transient, Final):
+            pass
+
+    def _path(self, verb: str) -> str:
+        return task_path(self.task_id, verb)
+
+    @property
+    def _lease(self) -> LeaseRequest:
+        return LeaseRequest(self.task.lease_seq, self.task.token)
