@@ -50,8 +50,7 @@ class Capture:
     ):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._start = time.monotonic()
-        self._left = max_output
-        self._limit = max_output
+        self._limit = self._left = max_output
         self._mask = mask
         self._streams = {number: _Stream(folder / name) for number, name in NAMES.items()}
         self._index = _Index(folder / "index")
@@ -95,10 +94,10 @@ class Capture:
             for number in (STDOUT, STDERR):
                 self._keep(number, self._mask(number, b"", True))
         if self._dropped and not self._error:
-            self._write(self._marked, b"[%d bytes were dropped]\n" % self._dropped)
-        files = [*self._streams.values(), self._index]
-        for file in files:
-            file.close(durable)
+            self._write(self._marked, f"[{self._dropped} bytes were dropped]\n".encode())
+        for stream in self._streams.values():
+            stream.close(durable)
+        self._index.close(durable)
         return Totals(
             {NAMES[number]: stream.size for number, stream in self._streams.items()},
             {NAMES[number]: stream.hash.hexdigest() for number, stream in self._streams.items()},
@@ -136,7 +135,7 @@ class Capture:
         if len(kept) < len(data):
             if not self._dropped:
                 self._marked = number
-                self._write(number, b"\n[output limit of %d bytes reached, the rest is not kept]\n" % self._limit)
+                self._write(number, f"\n[output limit of {self._limit} bytes reached, the rest is not kept]\n".encode())
             self._dropped += len(data) - len(kept)
 
     def _write(self, number: int, data: bytes) -> None:

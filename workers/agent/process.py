@@ -28,6 +28,13 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _prctl = ctypes.CDLL(None, use_errno=True).prctl if LINUX else None
 
 
+# What Python, a supervisor or nohup may have caught or ignored; asking for all 64 takes longer than a fork.
+_OURS = (
+    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD,
+    signal.SIGXFSZ, signal.SIGUSR1, signal.SIGUSR2,
+)  # fmt: skip
+
+
 class LaunchError(Exception):
     """The child never ran. `reason` is `spawn_failed` or `run_as_failed`, the text is for people."""
 
@@ -41,6 +48,11 @@ class Limits:
     memory: int | None = None  # bytes of address space of each process
     processes: int | None = None  # of this user, as the kernel counts them
     files: int | None = None  # open descriptors
+
+
+class Ended(NamedTuple):
+    code: int  # negative: the signal
+    max_rss: int  # bytes, of the process and of those that it waited for
 
 
 class _User(NamedTuple):
@@ -69,14 +81,14 @@ def launch(
     """
     keep = () if executable is None else (executable,)
 
-    def execute() -> int:
+    def body() -> int:
         if executable is not None:
             os.set_inheritable(executable, True)  # a script is opened once more, by its interpreter
-        _execute(argv, dict(env), executable)
+        execute(argv, env, executable)
         return 127
 
     return fork(
-        execute, cwd, stdout_fd, stderr_fd, stdin_fd, limits, run_as,
+        body, cwd, stdout_fd, stderr_fd, stdin_fd, limits, run_as,
         keep=keep, umask=umask, new_privileges=new_privileges, executes=True,
     )  # fmt: skip
 
@@ -160,7 +172,14 @@ def _streams(stdin: int | None, stdout: int, stderr: int, keep: Sequence[int]) -
                 pass  # the descriptor that listdir itself had open
 
 
-def _prepare(parent, cwd, limits, user, umask, new_privileges) -> None:
+def _prepare(
+    parent: int,
+    cwd: str | os.PathLike,
+    limits: Limits,
+    user: _User | None,
+    umask: int,
+    new_privileges: bool,
+) -> None:
     os.setsid()
     _default_signals()
     os.umask(umask)
@@ -183,9 +202,8 @@ def _prepare(parent, cwd, limits, user, umask, new_privileges) -> None:
 
 def _default_signals() -> None:
     signal.set_wakeup_fd(-1)
-    for number in signal.valid_signals():
-        if signal.getsignal(number) not in (signal.SIG_DFL, None):
-            signal.signal(number, signal.SIG_DFL)
+    for number in _OURS:
+        signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
@@ -208,9 +226,12 @@ def _limit(limits: Limits) -> None:
                 raise LaunchError("spawn_failed", f"could not set a limit: {error}") from error
 
 
-def _execute(argv: Sequence[str], env: dict[str, str], executable: int | None) -> None:
-    """execvpe without its habits: it imports lazily, which fails once another user's rights apply."""
-    name, args = argv[0], list(argv)
+def execute(argv: Sequence[str], env: Mapping[str, str], executable: int | None = None) -> None:
+    """Become a program, in a child of `fork`; raises LaunchError.
+
+    Not os.execvpe, which imports lazily: that fails once another user's rights apply.
+    """
+    name, args, env = argv[0], list(argv), dict(env)
     try:
         if executable is not None:
             os.execve(executable, args, env)
@@ -248,16 +269,16 @@ def no_new_privileges() -> None:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
-def reap(statuses: dict[int, int]) -> bool:
-    """Collect the exit codes (negative: the signal) of ended children; False when no child is left."""
+def reap(ended: dict[int, Ended]) -> bool:
+    """Collect the children that have ended; False when no child is left."""
     while True:
         try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
+            pid, status, usage = os.wait4(-1, os.WNOHANG)
         except ChildProcessError:
             return False
         if pid == 0:
             return True
-        statuses[pid] = os.waitstatus_to_exitcode(status)
+        ended[pid] = Ended(os.waitstatus_to_exitcode(status), usage.ru_maxrss * (1024 if LINUX else 1))
 
 
 def kill_tree(
@@ -265,27 +286,27 @@ def kill_tree(
     grace: float = 10.0,
     *,
     idle: Callable[[float], object] = time.sleep,
-    statuses: dict[int, int] | None = None,
+    ended: dict[int, Ended] | None = None,
     patience: float = 5.0,
 ) -> int:
     """TERM, up to `grace` seconds, then KILL, for root and all below it; returns how many are left.
 
-    When root is this process itself: everything below it, and all its children are reaped (their exit
-    codes go to `statuses`). `idle(seconds)` is called while waiting, so a supervisor can go on reading
+    When root is this process itself: everything below it, and all its children are reaped (into
+    `ended`). `idle(seconds)` is called while waiting, so a supervisor can go on reading
     output. `patience` is how long to wait for killed processes to go: some hang in the kernel.
     """
     own = root == os.getpid()
     exact = own and adopt_orphans()
-    codes: dict[int, int] = {} if statuses is None else statuses
-    if exact and not reap(codes):  # the usual case, told apart without a look at every process
+    ended = {} if ended is None else ended
+    if exact and not reap(ended):  # the usual case, told apart without a look at every process
         return 0
     hunt = tree.Hunt(root)
 
     def gone() -> bool:
         if exact:  # a subreaper without children has no descendants: certain, and cheap to ask
-            return not reap(codes)
+            return not reap(ended)
         if own:
-            reap(codes)
+            reap(ended)
         return hunt.over()
 
     if grace > 0 and not gone():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 NEVER_STARTED, TIMEOUT, CANCELLED, LOST = -1, 259, 260, 261
@@ -37,7 +37,7 @@ class ExitRecord:
         return cls(**{name: value for name, value in values.items() if name in known})
 
     def as_dict(self) -> dict:
-        return asdict(self)
+        return dict(vars(self))
 
 
 def lost(reason: str) -> ExitRecord:

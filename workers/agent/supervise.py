@@ -6,16 +6,21 @@ descendants' orphans, and its signals mean SIGINT = cancel, SIGTERM = whoever st
 
 from __future__ import annotations
 
+import functools
+import io
 import json
 import os
 import resource
 import selectors
 import signal
+import socket
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Callable, Mapping, NamedTuple, Sequence
+from typing import Callable, NamedTuple
 
 from workers.agent import process
 from workers.agent.capture import Capture, Totals
@@ -25,21 +30,26 @@ LINGER = 2.0  # seconds that what a child leaves behind may go on writing, and t
 _LONGEST_REPORT = 256 * 1024
 
 
+_Body = Callable[[Callable[..., None]], int]
+
+
 @dataclass(frozen=True)
 class Job:
-    """What to run. Either `argv` (optionally with the open `executable`) or a Python `body`.
+    """What to run, with `env` as its environment: `argv` (optionally the open `executable`) or a Python `body`.
 
     `body(report)` runs in a forked child and returns its exit code; before that it may tell what went
-    wrong with `report(reason, error, traceback)`.
+    wrong with `report(reason, error, traceback)`. One that `executes` ends in `process.execute`.
     """
 
     output: Path
     record: Path
     cwd: Path
     argv: Sequence[str] = ()
-    body: Callable[[Callable[..., None]], int] | None = None
     env: Mapping[str, str] = field(default_factory=dict)
     executable: int | None = None
+    body: _Body | None = None
+    executes: bool = False
+    keep: Sequence[int] = ()  # descriptors that the body needs
     stdin: int | None = None
     run_as: str | None = None
     timeout: float | None = None
@@ -65,7 +75,7 @@ class Supervisor:
         self.job = job
         self.orders = orders
         self.verdict: _Verdict | None = None
-        self.statuses: dict[int, int] = {}
+        self.ended: dict[int, process.Ended] = {}
         self.pid = 0
         self._report = bytearray()
         self._selector = selectors.DefaultSelector()
@@ -75,29 +85,33 @@ class Supervisor:
         self.deadline = None if self.job.timeout is None else began + self.job.timeout
         file = RecordFile(self.job.record)
         process.adopt_orphans()
-        self._listen()
         self.capture = Capture(self.job.output, self.job.max_output, self.job.mask)
         escaped = 0
-        try:
-            self._start()
-        except process.LaunchError as error:
-            self.verdict = _Verdict(NEVER_STARTED, error.reason, str(error))
-        else:
-            escaped = self._see_to_the_end()
-        record = self._conclude(self.capture.close(), escaped, started, began)
+        with self._selector, ExitStack() as self._at_end:
+            self._listen()
+            try:
+                self._start()
+            except process.LaunchError as error:
+                self.verdict = _Verdict(NEVER_STARTED, error.reason, str(error))
+            else:
+                escaped = self._see_to_the_end()
+            totals = self.capture.close()
+        record = self._conclude(totals, escaped, started, began)
         file.write(record)
         return record
 
     def _listen(self) -> None:
-        ours, theirs = os.pipe()
-        os.set_blocking(ours, False)
-        os.set_blocking(theirs, False)
+        ours, theirs = (self._at_end.enter_context(side) for side in socket.socketpair())
+        for side in (ours, theirs):
+            side.setblocking(False)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda *_: None)  # the number arrives through the pipe
-        signal.set_wakeup_fd(theirs, warn_on_full_buffer=False)
-        self._watch(ours, lambda: self._heed(os.read(ours, 512)))
+            signal.signal(number, lambda *_: None)  # the number arrives through the socket
+            self._at_end.callback(signal.signal, number, signal.SIG_DFL)
+        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
+        self._at_end.callback(signal.set_wakeup_fd, -1)
+        self._watch(ours.fileno(), lambda: self._heed(ours.recv(512)))
         if self.orders is not None:
-            self._watch(self.orders, self._obey)
+            self._watch(self.orders, functools.partial(self._obey, self.orders))
 
     def _watch(self, fd: int, act: Callable[[], object]) -> None:
         self._selector.register(fd, selectors.EVENT_READ, act)
@@ -107,17 +121,17 @@ class Supervisor:
             self._lose()
         if signal.SIGINT in numbers:
             self._cancel()
-        process.reap(self.statuses)
+        process.reap(self.ended)
 
-    def _obey(self) -> None:
+    def _obey(self, orders: int) -> None:
         try:
-            order = os.read(self.orders, 512)
+            order = os.read(orders, 512)
         except OSError:  # a reset is an end, too
             order = b""
         if order:
             self._cancel()  # the only order there is
         else:
-            self._selector.unregister(self.orders)
+            self._selector.unregister(orders)
             self._lose()
 
     def _cancel(self) -> None:
@@ -128,27 +142,37 @@ class Supervisor:
 
     def _decide(self, exit_code: int, reason: str, error: str) -> None:
         """The first cause wins, and a child that has already ended keeps its own exit code."""
-        if self.verdict is None and self.pid not in self.statuses:
+        if self.verdict is None and self.pid not in self.ended:
             self.verdict = _Verdict(exit_code, reason, error)
 
     def _start(self) -> None:
         job = self.job
+        stdout, stderr = self.capture.ends
         limits = process.Limits(memory=job.memory, processes=job.processes)
         if job.body is None:
             self.pid = process.launch(
-                job.argv, job.cwd, job.env, *self.capture.ends, job.stdin, limits, job.run_as,
+                job.argv, job.cwd, job.env, stdout, stderr, job.stdin, limits, job.run_as,
                 executable=job.executable, umask=job.umask,
             )  # fmt: skip
         else:
-            hear, tell = os.pipe()
-            self._watch(hear, lambda: self._hear(hear))
-            self.pid = process.fork(
-                _reporting(job.body, job.env, tell), job.cwd, *self.capture.ends, job.stdin,
-                _above_now(limits), job.run_as, keep=(tell,), umask=job.umask,
-            )  # fmt: skip
-            os.close(tell)
+            self._fork(job.body, limits)
         self.capture.release()
         self.capture.watch(self._selector)
+
+    def _fork(self, body: _Body, limits: process.Limits) -> None:
+        job = self.job
+        stdout, stderr = self.capture.ends
+        hear, tell = os.pipe()
+        self._at_end.callback(os.close, hear)
+        self._watch(hear, lambda: self._hear(hear))
+        try:
+            self.pid = process.fork(
+                _reporting(body, job.env, tell), job.cwd, stdout, stderr, job.stdin,
+                limits if job.executes else _above_now(limits), job.run_as,
+                keep=(tell, *job.keep), umask=job.umask, executes=job.executes,
+            )  # fmt: skip
+        finally:
+            os.close(tell)
 
     def _hear(self, fd: int) -> None:
         data = os.read(fd, 65536)
@@ -158,13 +182,13 @@ class Supervisor:
             self._selector.unregister(fd)
 
     def _see_to_the_end(self) -> int:
-        while self.pid not in self.statuses and self.verdict is None:
+        while self.pid not in self.ended and self.verdict is None:
             self._turn(3600.0)
         grace = self.job.grace
         if self.verdict is None:
             grace = min(grace, LINGER)
             self._linger()
-        escaped = process.kill_tree(os.getpid(), grace, idle=self._turn, statuses=self.statuses)
+        escaped = process.kill_tree(os.getpid(), grace, idle=self._turn, ended=self.ended)
         self._turn(0)  # last words that came while the tree was dying
         self.capture.drain()
         return escaped
@@ -172,7 +196,7 @@ class Supervisor:
     def _linger(self) -> None:
         """The child has ended, but something still holds its output open."""
         end = time.monotonic() + LINGER
-        while self.capture.readers and time.monotonic() < end and process.reap(self.statuses):
+        while self.capture.readers and time.monotonic() < end and process.reap(self.ended):
             self._turn(end - time.monotonic())
 
     def _turn(self, seconds: float) -> None:
@@ -181,12 +205,12 @@ class Supervisor:
         for key, _ in self._selector.select(max(seconds, 0)):
             key.data()
         if self.deadline is not None and time.monotonic() >= self.deadline:
-            process.reap(self.statuses)
+            process.reap(self.ended)
             self._decide(TIMEOUT, "timeout", f"ran longer than {self.job.timeout:g} s")
 
     def _conclude(self, totals: Totals, escaped: int, started: int, began: float) -> ExitRecord:
-        status = self.statuses.get(self.pid)
-        max_rss = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1024 if process.LINUX else 1)
+        status = self.ended[self.pid].code if self.pid in self.ended else None
+        max_rss = max((child.max_rss for child in self.ended.values()), default=0)
         told = self._told() if self.verdict is None else self.verdict._asdict()
         exit_code = told.pop("exit_code", None)
         if exit_code is None:
@@ -218,7 +242,7 @@ class Supervisor:
         """The kernel does not tell that it refused memory, so believe the size, or the child's last words."""
         if self.job.memory is None:
             return False
-        crashed = self.statuses[self.pid] in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
+        crashed = self.ended[self.pid].code in (-signal.SIGKILL, -signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS)
         if crashed and max_rss > 0.5 * self.job.memory:
             return True
         return _last_words(self.job.output / "stderr").endswith(_NO_MEMORY)
@@ -242,7 +266,7 @@ def _above_now(limits: process.Limits) -> process.Limits:
     return process.Limits(limits.memory + mapped, limits.processes, limits.files)
 
 
-def _reporting(body: Callable, env: Mapping[str, str], fd: int) -> Callable[[], int]:
+def _reporting(body: _Body, env: Mapping[str, str], fd: int) -> Callable[[], int]:
     def report(reason: str, error: str, traceback: str | None = None) -> None:
         told = {"reason": reason, "error": error[:4000], "traceback": traceback and traceback[-16000:]}
         with os.fdopen(fd, "w") as pipe:
@@ -252,12 +276,13 @@ def _reporting(body: Callable, env: Mapping[str, str], fd: int) -> Callable[[], 
         os.environ.clear()
         os.environ.update(env)
         sys.stdout, sys.stderr = (
-            open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False) for fd in (1, 2)
+            io.TextIOWrapper(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace", line_buffering=True)
+            for fd in (1, 2)
         )  # new ones: those that we inherited may believe in a file that is now a pipe
         try:
             return body(report)
         finally:
-            for stream in (sys.stdout, sys.stderr):
-                stream.flush()
+            sys.stdout.flush()
+            sys.stderr.flush()
 
     return run

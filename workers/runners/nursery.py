@@ -7,20 +7,17 @@ never sees a task's data: all that arrives here is a socket, which the shim read
 
 import gc
 import importlib
-import json
 import os
 import select
 import signal
 import socket
-import sys
 import traceback
 
 from workers.agent import process, tree
 from workers.runners import shim
 
 
-def main(settings: str) -> None:
-    config = json.loads(settings)
+def main(config: dict) -> None:
     process.die_with_parent(signal.SIGKILL, config["parent"])
     process.adopt_orphans()
     for name in config["preload"]:
@@ -41,7 +38,7 @@ class Nursery:
     def __init__(self, channel: socket.socket):
         self.channel = channel
         self.shims: set[int] = set()
-        self.ended: dict[int, int] = {}
+        self.ended: dict[int, process.Ended] = {}
         self.parent = os.getpid()
 
     def serve(self) -> None:
@@ -81,10 +78,10 @@ class Nursery:
 
     def _bury(self) -> None:
         process.reap(self.ended)
-        died = [pid for pid in self.ended if self.ended[pid] != 0 and pid in self.shims]
+        killed = any(pid in self.shims and end.code for pid, end in self.ended.items())
         self.shims -= self.ended.keys()
         self.ended.clear()
-        if died:
+        if killed:
             self._kill_strays()
 
     def _kill_strays(self) -> None:

@@ -1,9 +1,12 @@
-"""The process that looks after one task of a worker: reads its work, supervises it, says how it ended.
+"""The process that looks after one task of a worker at a time, and says how it ended.
 
-It speaks JSON lines over a socket of its own, the worker's handle: first a work order comes in, then
-`{"started": pid}` goes out, then the only order is `cancel`, and at last `{"ended": <exit record>}` goes
-out. When the worker dies the socket ends, and when the warm parent dies SIGTERM comes: either way the
-task's whole tree is killed, for the worker's lease will end and nobody may find it still running.
+It speaks over a socket of its own, JSON lines: an order comes in, `{"started": pid}` goes out, then the
+only message in is `cancel`, and at last `{"ended": <exit record>}` goes out and the next order may come.
+With the order comes a descriptor whose content (call, arguments, environment) the child reads itself: a
+task's secrets are never in the memory that the next task inherits.
+
+When the worker dies the socket ends, and when the warm parent dies SIGTERM comes: either way the task's
+whole tree is killed, for the worker's lease will end and nobody may find it still running.
 """
 
 import importlib
@@ -20,78 +23,119 @@ from workers.agent import process
 from workers.agent.record import LOST, ExitRecord
 from workers.agent.supervise import Job, Supervisor
 
+_IDLE_SECONDS = 60  # then a shim that nobody needs goes
+
 
 def serve(channel: socket.socket, parent: int) -> None:
     os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     process.die_with_parent(signal.SIGTERM, parent)
-    line = _read_line(channel)
-    if not line:
-        return  # the worker is gone, and nothing has begun
-    _tell(channel, {"started": os.getpid()})
-    try:
-        record = Supervisor(_job(json.loads(line)), channel.fileno()).run()
-    except OSError as error:  # no room for output or record, say
-        record = ExitRecord(LOST, reason="internal_error", error=str(error), traceback=traceback.format_exc())
-    _tell(channel, {"ended": record.as_dict()})
+    while (received := _receive(channel)) is not None:
+        order, content = received
+        if not _tell(channel, {"started": os.getpid()}):
+            return  # nobody waits for it any more: it must not begin
+        try:
+            record = Supervisor(_job(order, content), channel.fileno()).run()
+        except OSError as error:  # no room for output or record, say
+            record = ExitRecord(LOST, reason="internal_error", error=str(error), traceback=traceback.format_exc())
+        os.close(content)
+        _tell(channel, {"ended": record.as_dict()})
+        if record.escaped:
+            return  # what could not be killed must not count as the next task's
 
 
-def _read_line(channel: socket.socket) -> bytes:
+def _receive(channel: socket.socket) -> tuple[dict, int] | None:
+    """The next order; None when the worker has gone, or has no use for us."""
     data = bytearray()
-    while not data.endswith(b"\n"):
-        piece = channel.recv(65536)
+    descriptors: list[int] = []
+    channel.settimeout(_IDLE_SECONDS)
+    while not (descriptors and data.endswith(b"\n")):
+        try:
+            piece, passed, _, _ = socket.recv_fds(channel, 65536, 1)
+        except OSError:
+            return None
         if not piece:
-            return b""
+            return None
         data += piece
-    return bytes(data)
+        descriptors += passed
+    channel.settimeout(None)
+    # A cancellation that crossed with the end of the task before may precede the order.
+    return json.loads(data.splitlines()[-1]), descriptors[0]
 
 
-def _tell(channel: socket.socket, message: dict) -> None:
+def _tell(channel: socket.socket, message: dict) -> bool:
     try:
         channel.sendall(json.dumps(message).encode() + b"\n")
+        return True
     except OSError:
-        pass  # the record is on disk
+        return False  # the worker is gone; the record is on disk
 
 
-def _job(work: dict) -> Job:
-    folder, output = Path(work["dir"]), Path(work["output_dir"])
+def _job(order: dict, content: int) -> Job:
+    folder, output = Path(order["dir"]), Path(order["output_dir"])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Job(
         output=output,
         record=output / "exit.json",
-        cwd=Path(work["cwd"] or folder),
-        argv=work["argv"] or (),
-        body=_calling(work["entry"], work["call"], folder) if work["entry"] else None,
-        env=work["env"],
-        timeout=work["timeout"],
-        grace=work["grace"],
-        memory=work["memory_bytes"],
-        max_output=work["max_output"],
-        run_as=work["run_as"],
+        cwd=Path(order["cwd"] or folder),
+        body=_execution(content) if order["executes"] else _call(content, folder),
+        executes=order["executes"],
+        keep=(content,),
+        timeout=order["timeout"],
+        grace=order["grace"],
+        memory=order["memory_bytes"],
+        max_output=order["max_output"],
+        run_as=order["run_as"],
     )
 
 
-def _calling(entry: str, call: dict, folder: Path) -> Callable[[Callable[..., None]], int]:
+def _content(fd: int) -> dict:
+    with os.fdopen(fd, "rb") as file:
+        file.seek(0)
+        return json.load(file)
+
+
+def _execution(content: int) -> Callable[[Callable[..., None]], int]:
+    def body(report: Callable[..., None]) -> int:
+        wanted = _content(content)
+        process.execute(wanted["argv"], wanted["env"])
+        return 127
+
+    return body
+
+
+def _call(content: int, folder: Path) -> Callable[[Callable[..., None]], int]:
     """Call `module:function` with (call, folder); what it returns is the exit code, None is 0."""
 
     def body(report: Callable[..., None]) -> int:
+        wanted = _content(content)
+        os.environ.update(wanted["env"])
         try:
-            module, name = entry.split(":")
-            code = getattr(importlib.import_module(module), name)(call, folder)
-            _join_threads()
-            return code or 0
+            return _outcome(wanted["entry"], wanted["call"], folder)
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(end.code is not None)
-        except MemoryError:
-            report("memory_limit", "needed more memory than the task may use", traceback.format_exc())
+        except MemoryError as error:
+            report("memory_limit", "needed more memory than the task may use", _trace(error))
         except BaseException as error:
-            report("plugin_error", f"{type(error).__name__}: {error}", traceback.format_exc())
+            report("plugin_error", f"{type(error).__name__}: {error}", _trace(error))
         return 1
 
     return body
 
 
-def _join_threads() -> None:
+def _outcome(entry: str, call: dict, folder: Path) -> int:
+    module, name = entry.split(":")
+    code = getattr(importlib.import_module(module), name)(call, folder)
     for thread in threading.enumerate():
         if thread is not threading.current_thread() and not thread.daemon:
             thread.join()
+    return code or 0
+
+
+def _trace(error: BaseException) -> str:
+    """Without our own two frames."""
+    seen = error.__traceback__
+    for _ in range(2):
+        seen = seen.tb_next if seen and seen.tb_next else seen
+    return "".join(traceback.format_exception(error.with_traceback(seen)))

@@ -1,4 +1,4 @@
-"""How a worker runs its tasks: each in a child of its own, forked in a millisecond from a warm parent.
+"""How a worker runs its tasks: each in a child of its own, forked in a millisecond from warm code.
 
 `WarmParent.run(work)` may be called from any thread. The warm parent is told to die with the thread that
 started it (PR_SET_PDEATHSIG is about threads, not processes), so a thread that lives as long as the worker
@@ -11,19 +11,25 @@ import queue
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
-import time
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from workers.agent import record
 from workers.agent.record import ExitRecord
+from workers.runners.line import Closed, Line
 
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 _START_SECONDS = 60  # for the imports of all plugins on a busy host
 _ATTEMPTS = 3
-_MAIN = "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from workers.runners.nursery import main; main(sys.argv[1])"
+_MAIN = (
+    "import json, sys; settings = json.loads(sys.argv[1]); sys.path[:] = settings['path']; "
+    "from workers.runners.nursery import main; main(settings)"
+)
 
 
 class NotStarted(Exception):
@@ -48,140 +54,182 @@ class Work:
     run_as: str | None = None
     grace: float = 10.0
 
+    def order(self) -> dict:
+        """What the shim needs to know."""
+        names = ("task_id", "dir", "output_dir", "cwd", "timeout", "memory_bytes", "max_output", "run_as", "grace")
+        return {"executes": self.entry is None} | {name: _plain(getattr(self, name)) for name in names}
+
+    def content(self) -> BinaryIO:
+        """What only the child may know, in a file without a name."""
+        file: BinaryIO
+        if hasattr(os, "memfd_create"):
+            file = os.fdopen(os.memfd_create("work"), "w+b")
+        else:
+            file = tempfile.TemporaryFile()  # noqa: SIM115
+        wanted = {"entry": self.entry, "call": self.call, "argv": self.argv, "env": self.env}
+        file.write(json.dumps(wanted).encode())
+        file.flush()
+        return file
+
+
+def _plain(value: object) -> object:
+    return str(value) if isinstance(value, Path) else value
+
 
 class WarmParent:
+    """`preload` are the modules to import before the first fork, plugins and what they need."""
+
     def __init__(self, preload: list[str] | None = None):
         self.preload = preload or []
         self._lock = threading.Lock()
-        self._wanted: queue.SimpleQueue[Future | None] = queue.SimpleQueue()
-        self._process: subprocess.Popen | None = None
-        self._channel: socket.socket | None = None
-        self._started = False
+        self._wanted: queue.SimpleQueue[Future[_Nursery] | None] = queue.SimpleQueue()
+        self._spawner: threading.Thread | None = None
+        self._nursery: _Nursery | None = None
+        self._idle: list[Line] = []
 
     @property
     def pid(self) -> int | None:
-        return self._process.pid if self._process else None
+        return self._nursery.process.pid if self._nursery else None
 
     def start(self) -> None:
-        if not self._started:
-            self._started = True
-            threading.Thread(target=self._spawner, name="warm-parent", daemon=True).start()
-        self._open_channel()
+        with self._lock:
+            self._open()
 
     def run(self, work: Work) -> "Handle":
-        """Returns when the task's shim lives; raises NotStarted."""
-        order = json.dumps(asdict(work), default=str).encode() + b"\n"
-        for _ in range(_ATTEMPTS):
-            channel = self._open_channel()
-            ours, theirs = socket.socketpair()
-            try:
-                with theirs:
-                    socket.send_fds(channel, [b"task"], [theirs.fileno()])
-                return Handle(work, ours, order)
-            except (OSError, EOFError) as error:
-                ours.close()
-                self._give_up(channel)
-                trouble = error
-        raise NotStarted(f"the warm parent does not answer: {trouble}")
+        """Returns when the task's shim has it; raises NotStarted."""
+        with work.content() as content:
+            while (line := self._take_idle()) is not None:
+                if line.order(work.order(), content, _START_SECONDS):
+                    return Handle(work, line, self._idle.append)
+            for _ in range(_ATTEMPTS):
+                line = self._hatch()
+                if line is not None and line.order(work.order(), content, _START_SECONDS):
+                    return Handle(work, line, self._idle.append)
+        raise NotStarted("the warm parent does not answer")
 
     def stop(self, timeout: float = 30) -> None:
         """Stops what still runs, too."""
+        while (line := self._take_idle()) is not None:
+            line.close()
         with self._lock:
-            if self._channel is not None:
-                self._channel.close()
-            if self._process is not None:
-                try:
-                    self._process.wait(timeout)
-                except subprocess.TimeoutExpired:
-                    self._process.kill()
-                    self._process.wait()
-            self._channel = self._process = None
-        if self._started:
-            self._wanted.put(None)
-            self._started = False
+            self._close(timeout)
+            if self._spawner is not None:
+                self._wanted.put(None)
+                self._spawner.join()
+                self._spawner = None
 
-    def _open_channel(self) -> socket.socket:
+    def _take_idle(self) -> Line | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _hatch(self) -> Line | None:
         with self._lock:
-            if self._channel is None:
-                future: Future = Future()
-                self._wanted.put(future)
-                self._process, self._channel = future.result()
-            return self._channel
-
-    def _give_up(self, channel: socket.socket) -> None:
-        """Only if nobody has replaced it meanwhile."""
+            nursery = self._open()
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs:
+                socket.send_fds(nursery.channel, [b"shim"], [theirs.fileno()])
+            return Line(ours)
+        except OSError:
+            ours.close()
         with self._lock:
-            if self._channel is channel:
-                channel.close()
-                self._process.kill()
-                self._process.wait()
-                self._channel = self._process = None
+            if self._nursery is nursery:  # else another thread has already replaced it
+                self._close(0)
+        return None
 
-    def _spawner(self) -> None:
+    def _open(self) -> "_Nursery":
+        if self._spawner is None:
+            self._spawner = threading.Thread(target=self._spawn_on_demand, name="warm-parent", daemon=True)
+            self._spawner.start()
+        if self._nursery is None:
+            future: Future[_Nursery] = Future()
+            self._wanted.put(future)
+            self._nursery = future.result()
+        return self._nursery
+
+    def _close(self, timeout: float) -> None:
+        if self._nursery is not None:
+            self._nursery.close(timeout)
+            self._nursery = None
+
+    def _spawn_on_demand(self) -> None:
         while (future := self._wanted.get()) is not None:
             try:
                 future.set_result(self._spawn())
             except BaseException as error:
                 future.set_exception(error)
 
-    def _spawn(self) -> tuple[subprocess.Popen, socket.socket]:
-        # Sequenced packets keep one order and its descriptor together, whichever threads send.
+    def _spawn(self) -> "_Nursery":
+        # Sequenced packets keep a request and its descriptor together, whichever threads send.
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        settings = {"parent": os.getpid(), "channel": theirs.fileno(), "preload": self.preload}
-        env = {name: os.environ[name] for name in _INHERITED if name in os.environ}
+        settings = {"parent": os.getpid(), "channel": theirs.fileno(), "preload": self.preload, "path": sys.path}
         with theirs:
             child = subprocess.Popen(
-                [sys.executable, "-I", "-c", _MAIN, json.dumps(settings), json.dumps(sys.path)],
-                env=env, stdin=subprocess.DEVNULL, pass_fds=[theirs.fileno()], start_new_session=True,
-            )  # fmt: skip
-        return child, ours
+                [sys.executable, "-I", "-c", _MAIN, json.dumps(settings)],
+                env={name: os.environ[name] for name in _INHERITED if name in os.environ},
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+            )
+        return _Nursery(child, ours)
+
+
+class _Nursery(NamedTuple):
+    process: subprocess.Popen[bytes]
+    channel: socket.socket
+
+    def close(self, timeout: float) -> None:
+        self.channel.close()
+        try:
+            self.process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
 
 
 class Handle:
-    """One running task. Its socket tells of start and end, so it needs no help from the warm parent."""
+    """One running task."""
 
-    def __init__(self, work: Work, channel: socket.socket, order: bytes):
+    def __init__(self, work: Work, line: Line, give_back: Callable[[Line], None]):
         self.task_id = work.task_id
+        self.pid = line.pid
         self._record = work.output_dir / "exit.json"
-        self._channel = channel
-        self._lock = threading.Lock()
-        self._buffer = bytearray()
+        self._line: Line | None = line
+        self._give_back = give_back
+        self._waiting, self._using = threading.Lock(), threading.Lock()
         self._ended: ExitRecord | None = None
-        channel.settimeout(_START_SECONDS)
-        channel.sendall(order)
-        self.pid: int = self._hear(time.monotonic() + _START_SECONDS)["started"]
 
     def fileno(self) -> int:
-        """Readable when the task has ended: for a selector over many."""
-        return self._channel.fileno()
+        """Readable when the task has ended, for a selector over many; -1 once wait() has said so."""
+        with self._using:
+            return -1 if self._line is None else self._line.fileno()
 
     def cancel(self) -> None:
-        try:
-            self._channel.sendall(b"cancel\n")
-        except OSError:
-            pass  # it has ended: wait() says how
+        with self._using:  # not after the line has become another task's
+            if self._line is not None:
+                self._line.cancel()
 
     def wait(self, timeout: float | None = None) -> ExitRecord | None:
         """How it ended, or None when it has not within `timeout` seconds."""
-        end = None if timeout is None else time.monotonic() + timeout
-        with self._lock:
-            if self._ended is None:
-                try:
-                    self._ended = ExitRecord.from_dict(self._hear(end)["ended"])
-                except TimeoutError:
-                    return None
-                except (EOFError, OSError):
-                    # The shim is dead. If it was killed after its last act, the record is there.
-                    self._ended = record.read(self._record) or record.lost("worker_lost")
-                self._channel.close()
+        with self._waiting:
+            if self._line is not None:
+                self._ended = self._hear(self._line, timeout)
             return self._ended
 
-    def _hear(self, end: float | None) -> dict:
-        while b"\n" not in self._buffer:
-            self._channel.settimeout(None if end is None else max(end - time.monotonic(), 0.0001))
-            piece = self._channel.recv(65536)
-            if not piece:
-                raise EOFError("the task's shim is gone")
-            self._buffer += piece
-        line, _, self._buffer = self._buffer.partition(b"\n")
-        return json.loads(line)
+    def _hear(self, line: Line, timeout: float | None) -> ExitRecord | None:
+        try:
+            ended = line.ended(timeout)
+        except TimeoutError:
+            return None
+        except Closed:
+            # The shim is dead. If it was killed after its last act, the record is there.
+            ended = record.read(self._record) or record.lost("worker_lost")
+        with self._using:
+            self._line = None
+        if line.open and not ended.escaped:
+            self._give_back(line)
+        else:
+            line.close()
+        return ended
