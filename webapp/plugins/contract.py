@@ -68,7 +68,10 @@ class Parameter:
         _require(re.fullmatch(r"[a-z][a-z0-9_]{0,63}", self.name), f"parameter name {self.name!r}")
         _require(self.type in PARAMETER_TYPES, f"{self.name}: type {self.type!r}", PARAMETER_TYPES)
         _require((self.type == "choice") == bool(self.choices), f"{self.name}: choices belong to type choice")
-        re.compile(self.pattern)
+        try:
+            re.compile(self.pattern)
+        except re.error as error:
+            raise ValueError(f"manifest: check the pattern of {self.name}: {error}") from None
 
     @property
     def label(self) -> str:

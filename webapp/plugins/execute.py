@@ -33,20 +33,13 @@ def run_plugin(call: dict[str, Any], task_dir: Path) -> int:
     """The exit code. `call` is a task's data with `location` (else `plugin_id` and `folder` find
     it), the organisation's `settings`, and the path `file` when it runs on one. Never raises."""
     _write_lines_at_once()
-    # Given back when memory runs out, so that there is some to say so with.
-    reserve = bytearray(2**20)
-    journal = None
     try:
         journal = Journal(task_dir)
-        loaded = discovery.load(call.get("location") or discovery.locate(call["plugin_id"], call.get("folder")))
-        context = _context(loaded.manifest, call, task_dir, journal)
-        _write_result(loaded.actions[context.action](context), journal)
-        code = 0
-    except SystemExit as error:
-        code = _exit_code(error.code)
-    except BaseException as error:
-        reserve.clear()
-        code = _report(error, journal)
+    except OSError as error:
+        print(f"The folder of the task cannot be used: {error}", file=sys.stderr)
+        return 1
+    with journal:
+        code = _run(call, task_dir, journal)
     _flush()
     return code
 
@@ -57,6 +50,29 @@ def preload() -> list[str]:
     for name in (*names, *HEAVY):
         importlib.import_module(name)
     return [*names, *HEAVY]
+
+
+def _run(call: dict[str, Any], task_dir: Path, journal: Journal) -> int:
+    # Given back when memory runs out, so that there is some to say so with.
+    reserve = bytearray(2**20)
+    try:
+        loaded = _load(call)
+        context = _context(loaded.manifest, call, task_dir, journal)
+        _write_result(loaded.actions[context.action](context), journal)
+        return 0
+    except SystemExit as error:
+        return _exit_code(error.code)
+    except BaseException as error:
+        reserve.clear()
+        return _report(error, journal)
+
+
+def _load(call: dict[str, Any]) -> discovery.Loaded:
+    folder = Path(call["folder"]) if call.get("folder") else None
+    try:
+        return discovery.load(call.get("location") or discovery.locate(call["plugin_id"], folder))
+    except SystemExit:
+        raise Failed("The plugin's file ends the program while it is imported") from None
 
 
 def _context(manifest: Manifest, call: dict[str, Any], task_dir: Path, journal: Journal) -> Context:
@@ -94,7 +110,7 @@ def _write_result(result: Any, journal: Journal) -> None:
         raise Failed(f"What the plugin returned cannot be kept: {error}") from None
 
 
-def _report(error: BaseException, journal: Journal | None) -> int:
+def _report(error: BaseException, journal: Journal) -> int:
     if isinstance(error, KeyboardInterrupt):
         return 130
     if isinstance(error, Failed):
@@ -106,8 +122,7 @@ def _report(error: BaseException, journal: Journal | None) -> int:
         print(text, file=sys.stderr, end="")
     # A full disk refuses this line too; the exit code is still there.
     with contextlib.suppress(OSError):
-        if journal:
-            journal.write("error", **event)
+        journal.write("error", **event)
     return 1
 
 
@@ -118,7 +133,7 @@ def _reason(error: BaseException) -> str:
         return "permission_denied"
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return "disk_full"
-    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN):
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE, errno.EAGAIN, errno.EFBIG):
         return "resource_limit"
     network = (ConnectionError, TimeoutError, socket.timeout, socket.gaierror)
     unreachable = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.ENETDOWN)

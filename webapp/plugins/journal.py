@@ -23,9 +23,14 @@ class Journal:
 
     def __init__(self, task_dir: Path):
         self._start = time.monotonic()
-        self._file = open(task_dir / EVENTS, "ab", buffering=0)  # noqa: SIM115 - as long as the process
+        self._file = open(task_dir / EVENTS, "ab", buffering=0)  # noqa: SIM115
         self._lock = threading.Lock()
-        self.failed = False
+
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._file.close()
 
     def write(self, kind: str, **fields: Any) -> None:
         """Raises ValueError or TypeError for what JSON cannot hold, or is longer than a line may be."""
@@ -35,7 +40,6 @@ class Journal:
             raise ValueError(f"An event may have {LINE_LIMIT} bytes; this {kind} has {len(line)}")
         with self._lock:
             self._write(line)
-        self.failed = self.failed or kind == "error"
 
     def _write(self, line: bytes) -> None:
         while line:
