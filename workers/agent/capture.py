@@ -80,10 +80,11 @@ class Capture:
             selector.register(fd, selectors.EVENT_READ, read)
 
     def drain(self) -> None:
-        """Take what is in the pipes now, without waiting for more."""
+        """Take what is in the pipes now, without waiting for more, nor for somebody who never stops."""
         for read in list(self.readers.values()):
-            while read():
-                pass
+            for _ in range(_PIPE_SIZE // CHUNK):
+                if not read():
+                    break
 
     def close(self, durable: bool = True) -> Totals:
         """Whoever still holds the other ends writes into the void from now on."""

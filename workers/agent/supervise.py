@@ -6,6 +6,7 @@ descendants' orphans, and its signals mean SIGINT = cancel, SIGTERM = whoever st
 
 from __future__ import annotations
 
+import errno
 import functools
 import io
 import json
@@ -83,22 +84,29 @@ class Supervisor:
     def run(self) -> ExitRecord:
         started, began = int(time.time() * 1000), time.monotonic()
         self.deadline = None if self.job.timeout is None else began + self.job.timeout
-        file = RecordFile(self.job.record)
         process.adopt_orphans()
-        self.capture = Capture(self.job.output, self.job.max_output, self.job.mask)
-        escaped = 0
         with self._selector, ExitStack() as self._at_end:
             self._listen()
             try:
-                self._start()
-            except process.LaunchError as error:
-                self.verdict = _Verdict(NEVER_STARTED, error.reason, str(error))
-            else:
-                escaped = self._see_to_the_end()
-            totals = self.capture.close()
-        record = self._conclude(totals, escaped, started, began)
-        file.write(record)
-        return record
+                file = RecordFile(self.job.record)
+                self.capture = Capture(self.job.output, self.job.max_output, self.job.mask)
+            except OSError as error:
+                return ExitRecord(NEVER_STARTED, reason=_storage_reason(error), error=f"no place for output: {error}")
+            record = self._conclude(self._run(), self.capture.close(), started, began)
+            try:
+                file.write(record)
+            except OSError:
+                pass  # our caller still has it
+            return record
+
+    def _run(self) -> int:
+        """Returns how many processes could not be killed."""
+        try:
+            self._start()
+        except process.LaunchError as error:
+            self.verdict = _Verdict(NEVER_STARTED, error.reason, str(error))
+            return 0
+        return self._see_to_the_end()
 
     def _listen(self) -> None:
         ours, theirs = (self._at_end.enter_context(side) for side in socket.socketpair())
@@ -208,7 +216,7 @@ class Supervisor:
             process.reap(self.ended)
             self._decide(TIMEOUT, "timeout", f"ran longer than {self.job.timeout:g} s")
 
-    def _conclude(self, totals: Totals, escaped: int, started: int, began: float) -> ExitRecord:
+    def _conclude(self, escaped: int, totals: Totals, started: int, began: float) -> ExitRecord:
         status = self.ended[self.pid].code if self.pid in self.ended else None
         max_rss = max((child.max_rss for child in self.ended.values()), default=0)
         told = self._told() if self.verdict is None else self.verdict._asdict()
@@ -234,8 +242,9 @@ class Supervisor:
 
     def _told(self) -> dict:
         try:
-            return json.loads(self._report or "{}")
-        except ValueError:  # the child died while it told us
+            told = json.loads(self._report or "{}")
+            return {name: told[name] for name in ("reason", "error", "traceback") if isinstance(told.get(name), str)}
+        except (ValueError, AttributeError):  # the child died while it told us, or it told us nonsense
             return {}
 
     def _out_of_memory(self, max_rss: int) -> bool:
@@ -246,6 +255,10 @@ class Supervisor:
         if crashed and max_rss > 0.5 * self.job.memory:
             return True
         return _last_words(self.job.output / "stderr").endswith(_NO_MEMORY)
+
+
+def _storage_reason(error: OSError) -> str:
+    return "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "spawn_failed"
 
 
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory", "std::bad_alloc", "out of memory", "memory exhausted")

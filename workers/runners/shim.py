@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.agent import process
-from workers.agent.record import LOST, ExitRecord
+from workers.agent.record import NEVER_STARTED, ExitRecord
 from workers.agent.supervise import Job, Supervisor
 
 _IDLE_SECONDS = 60  # then a shim that nobody needs goes
@@ -35,10 +35,7 @@ def serve(channel: socket.socket, parent: int) -> None:
         order, content = received
         if not _tell(channel, {"started": os.getpid()}):
             return  # nobody waits for it any more: it must not begin
-        try:
-            record = Supervisor(_job(order, content), channel.fileno()).run()
-        except OSError as error:  # no room for output or record, say
-            record = ExitRecord(LOST, reason="internal_error", error=str(error), traceback=traceback.format_exc())
+        record = _run(order, content, channel)
         os.close(content)
         _tell(channel, {"ended": record.as_dict()})
         if record.escaped:
@@ -62,6 +59,14 @@ def _receive(channel: socket.socket) -> tuple[dict, int] | None:
     channel.settimeout(None)
     # A cancellation that crossed with the end of the task before may precede the order.
     return json.loads(data.splitlines()[-1]), descriptors[0]
+
+
+def _run(order: dict, content: int, channel: socket.socket) -> ExitRecord:
+    try:
+        job = _job(order, content)
+    except OSError as error:
+        return ExitRecord(NEVER_STARTED, reason="spawn_failed", error=f"no place to work in: {error}")
+    return Supervisor(job, channel.fileno()).run()
 
 
 def _tell(channel: socket.socket, message: dict) -> bool:
