@@ -1,0 +1,172 @@
+"""The shape of what people type about people."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    BooleanField,
+    DateTimeLocalField,
+    Field,
+    HiddenField,
+    PasswordField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+)
+from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from webapp.access import passwords, prefs, queries
+from webapp.access.permissions import Permission
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
+SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+LIVES = {"30": "30 days", "90": "90 days", "365": "1 year"}
+
+
+def stripped(text: str | None) -> str:
+    return (text or "").strip()
+
+
+def lowered(text: str | None) -> str:
+    return stripped(text).lower()
+
+
+class Checks(SelectMultipleField):
+    """Any of a list, as boxes."""
+
+    widget = ListWidget(prefix_label=False)
+    option_widget = CheckboxInput()
+
+
+class Password(PasswordField):
+    def __init__(self, label: str, complete: str, message: str, **kwargs: Any) -> None:
+        super().__init__(label, [InputRequired(message)], render_kw={"autocomplete": complete}, **kwargs)
+
+
+class LoginForm(FlaskForm):
+    username = StringField(
+        "User name", [InputRequired("Enter your user name")], [stripped],
+        render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True},
+    )  # fmt: skip
+    password = Password("Password", "current-password", "Enter your password")
+    next = HiddenField()
+
+
+class NewPasswordForm(FlaskForm):
+    """`about`: what others know of the person, which their password must not be."""
+
+    password = Password("New password", "new-password", "Enter the new password")
+    again = Password("The same again", "new-password", "Enter the new password twice")
+    about: Iterable[str] = ()
+
+    def validate_password(self, field: Field) -> None:
+        if weak := passwords.weakness(field.data, self.about):
+            raise ValidationError(weak)
+
+    def validate_again(self, field: Field) -> None:
+        if field.data != self.password.data:
+            raise ValidationError("This is not the same password")
+
+
+class ChangePasswordForm(NewPasswordForm):
+    current = Password("Current password", "current-password", "Enter your current password")
+
+
+class ProfileForm(FlaskForm):
+    name = StringField("Name", [Length(max=120, message="Use 120 characters at most")], [stripped])
+    email = StringField("E-mail", [Optional(), Length(max=254)], [stripped], render_kw={"type": "email"})
+
+    def validate_email(self, field: Field) -> None:
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", field.data):
+            raise ValidationError("Enter an e-mail address, like ana@example.com")
+
+
+class AppearanceForm(FlaskForm):
+    theme = RadioField("Theme", choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")])
+    density = RadioField("Rows", choices=[("comfortable", "Comfortable"), ("compact", "Compact")])
+    live = RadioField("Live updates", choices=[("10", "Every 10 seconds"), ("30", "Every 30 seconds"), ("0", "Paused")])
+    times = RadioField("Times", choices=[("relative", "4 minutes ago"), ("absolute", "21 Nov 2026, 07:31")])
+    tz = SelectField("Time zone")
+    shortcuts = BooleanField("Single-key shortcuts")
+
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        super().__init__(*args, **kwargs)
+        self.tz.choices = [("browser", "As the browser"), *((zone, zone) for zone in sorted(prefs.zones()))]
+
+
+class TokenForm(FlaskForm):
+    name = StringField("Name", [InputRequired("Name the program that will use it"), Length(max=120)], [stripped])
+    organization = SelectField("Organization", coerce=int)
+    expires = SelectField("Expires after", choices=list(LIVES.items()), default="90")
+    permissions = Checks("Permissions")
+
+    def offer(self, organizations: Iterable[tuple[int, str]], permissions: Iterable[Permission]) -> None:
+        self.organization.choices = list(organizations)
+        self.permissions.choices = [(str(p), str(p)) for p in permissions]
+
+    def validate_permissions(self, field: Field) -> None:
+        if not field.data:
+            raise ValidationError("Choose at least one permission")
+
+    @property
+    def life(self) -> timedelta:
+        return timedelta(days=int(self.expires.data))
+
+
+class UserForm(ProfileForm):
+    username = StringField(
+        "User name", [InputRequired("Enter a user name")], [lowered], render_kw={"autocapitalize": "none"}
+    )
+    role = SelectField("Role", coerce=int)
+
+    def validate_username(self, field: Field) -> None:
+        if not NAME.fullmatch(field.data):
+            raise ValidationError("Use small letters, digits, and . _ - @, like ana.silva")
+        if queries.user_by_name(field.data):
+            raise ValidationError(f"The user name {field.data} is taken. Choose another one")
+
+
+class MembershipForm(FlaskForm):
+    role = SelectField("Role", coerce=int)
+
+
+class RoleForm(FlaskForm):
+    name = StringField("Name", [InputRequired("Enter a name"), Length(max=64)], [stripped])
+    permissions = Checks("Permissions")
+
+    def offer(self, permissions: Iterable[Permission]) -> None:
+        self.permissions.choices = [(str(p), str(p)) for p in permissions]
+
+
+class OrganizationForm(FlaskForm):
+    name = StringField("Name", [InputRequired("Enter a name"), Length(max=120)], [stripped])
+
+
+class NewOrganizationForm(OrganizationForm):
+    slug = StringField(
+        "Short name", [InputRequired("Enter a short name")], [lowered], render_kw={"autocapitalize": "none"}
+    )
+
+    def validate_slug(self, field: Field) -> None:
+        if not SLUG.fullmatch(field.data):
+            raise ValidationError("Use small letters, digits and hyphens, like acme-labs")
+        if queries.organization_by_slug(field.data):
+            raise ValidationError(f"The short name {field.data} is taken. Choose another one")
+
+
+class AuditForm(FlaskForm):
+    class Meta:
+        csrf = False
+
+    q = StringField("Search", [Optional()], [stripped])
+    actor = StringField("Who", [Optional()], [stripped])
+    action = StringField("Action", [Optional()], [stripped])
+    since = DateTimeLocalField("Since", [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+    until = DateTimeLocalField("Until", [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])

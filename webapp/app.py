@@ -1,0 +1,102 @@
+"""Puts the web application together. The only module that knows all features."""
+
+from __future__ import annotations
+
+import secrets
+from importlib import import_module
+from typing import Any
+
+from flask import Flask, Response, g, redirect, request
+from structlog.contextvars import bind_contextvars, clear_contextvars
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from webapp import config, db, errors, health, htmx, metrics, navigation, pages, polling, queue, security
+from webapp.access import guards, login
+from webapp.access.principal import principal
+from webapp.config import Settings
+from webapp.db import db as database
+from webapp.errors import Problem
+
+# Every feature's views, by name: each module has a blueprint `bp`.
+FEATURES = (
+    "webapp.access.views.login",
+    "webapp.access.views.me",
+    "webapp.access.views.tokens",
+    "webapp.access.views.users",
+    "webapp.access.views.roles",
+    "webapp.access.views.organizations",
+    "webapp.access.views.audit",
+)
+
+# Who finds the principal of a key, by the key's beginning.
+BEARERS = {
+    "tok_": "webapp.access.tokens:principal_of",
+}
+
+# Where somebody may go who must choose a password first.
+BEFORE_PASSWORD = ("me.password", "me.change_password", "login.logout", "me.prefs")
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    settings = settings or config.load()
+    app = Flask("muster", root_path=str(pages.ROOT), template_folder="templates", static_folder=None)
+    configure(app, settings)
+    queue.connect(settings)
+    db.init(app, settings)
+    app.before_request(begin)
+    for part in (errors, metrics, security, pages, polling, health):
+        part.init(app)
+    login.init(app, {start: _named(where) for start, where in BEARERS.items()})
+    app.before_request(ask_for_password)
+    app.after_request(name_request)
+    for name in FEATURES:
+        app.register_blueprint(import_module(name).bp)
+    navigation.init(app)
+    guards.check(app)
+    return app
+
+
+def configure(app: Flask, settings: Settings) -> None:
+    app.extensions["settings"] = settings
+    app.secret_key = settings.secret_key
+    app.url_map.strict_slashes = False
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload,
+        MAX_FORM_MEMORY_SIZE=2 * 2**20,
+        MAX_FORM_PARTS=2_000,
+        TRUSTED_HOSTS=list(settings.trusted_hosts) or None,
+        WTF_CSRF_ENABLED=False,  # webapp/security.py checks every request, whether it has a form or not
+    )
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    if settings.proxies:
+        hops = settings.proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
+
+
+def begin() -> None:
+    """One unit of work a request. Reading ones cannot write: the database itself refuses it."""
+    g.request_id = secrets.token_hex(8)
+    clear_contextvars()
+    bind_contextvars(request_id=g.request_id, ip=request.remote_addr or "")
+    database.session().info["reading"] = request.method in security.SAFE
+
+
+def ask_for_password() -> Response | None:
+    """Whoever signed in with a password that others know chooses their own before anything else."""
+    if not principal.must_change_password or request.endpoint in BEFORE_PASSWORD or request.endpoint == "static.static":
+        return None
+    if errors.speaks_json():
+        raise Problem(403, "Choose your own password first, at /me/password")
+    if htmx.wanted():
+        return Response("", 401, {"HX-Redirect": "/me/password"})
+    return redirect("/me/password", 303)  # type: ignore[return-value]
+
+
+def name_request(response: Response) -> Response:
+    response.headers["X-Request-Id"] = g.get("request_id", "")
+    return response
+
+
+def _named(where: str) -> Any:
+    module, _, name = where.partition(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,156 @@
+"""How a refusal or a failure is told: a page, a toast, or problem+json; never a traceback."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import sqlalchemy.exc
+import structlog
+from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from structlog.contextvars import get_contextvars
+from werkzeug.exceptions import HTTPException
+
+from webapp import htmx
+
+RETRY_SECONDS = 5
+DATABASE_AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
+TITLES = {
+    400: "This request cannot be read",
+    401: "Sign in to continue",
+    403: "You may not do this",
+    404: "There is nothing here",
+    405: "This page does not take that",
+    409: "This has changed",
+    413: "This is too big",
+    415: "This kind of content is not taken here",
+    422: "There is a problem",
+    429: "Too many requests",
+    500: "Something failed on our side",
+    503: "Muster is not ready",
+}
+
+log = structlog.get_logger("web")
+
+
+class Problem(Exception):
+    """Raised anywhere below a view; `detail` says what happened and what to do, `errors` name fields."""
+
+    def __init__(
+        self, status: int, detail: str = "", title: str = "", errors: list[dict[str, str]] | None = None,
+        headers: dict[str, str] | None = None, **facts: Any,
+    ) -> None:  # fmt: skip
+        super().__init__(detail or title)
+        self.status, self.detail, self.errors = status, detail, errors or []
+        self.title = title or TITLES.get(status, "This did not work")
+        self.headers = headers or {}
+        self.facts = facts
+
+    @property
+    def text(self) -> str:
+        return self.detail or self.title
+
+
+class SignInNeeded(Problem):
+    def __init__(self) -> None:
+        super().__init__(401, "Sign in to continue", headers={"WWW-Authenticate": 'Bearer realm="Muster"'})
+
+
+def init(app: Flask) -> None:
+    app.register_error_handler(Problem, answer)
+    app.register_error_handler(HTTPException, _of_werkzeug)
+    for kind in DATABASE_AWAY:
+        app.register_error_handler(kind, _database_away)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def answer(problem: Problem) -> Response:
+    if speaks_json():
+        response = as_json(problem)
+    elif isinstance(problem, SignInNeeded):
+        response = current_app.extensions["sign_in"](problem)
+    elif htmx.wanted():
+        response = htmx.tell(make_response("", problem.status), {"toast": {"text": problem.text, "tone": "danger"}})
+    else:
+        response = as_page(problem)
+    response.headers.update(problem.headers)
+    return htmx.vary(response)
+
+
+def speaks_json() -> bool:
+    if request.path.startswith(("/api/", "/agent/")):
+        return True
+    accepts = request.accept_mimetypes
+    return max(accepts["application/json"], accepts["application/problem+json"]) > accepts["text/html"]
+
+
+def as_json(problem: Problem) -> Response:
+    body = {"type": "about:blank", "title": problem.title, "status": problem.status, "detail": problem.detail}
+    response = jsonify(body | problem.facts | ({"errors": problem.errors} if problem.errors else {}))
+    response.status_code = problem.status
+    response.content_type = "application/problem+json"
+    return response
+
+
+def as_page(problem: Problem) -> Response:
+    page = render_template(
+        "error.html",
+        code=problem.status,
+        heading=problem.title,
+        text=problem.detail,
+        reference=reference() if problem.status >= 500 else "",
+        retry_after=problem.headers.get("Retry-After"),
+    )
+    return make_response(page, problem.status)
+
+
+def reference() -> str:
+    """What a person can quote, and the log can be searched for."""
+    return get_contextvars().get("request_id", "")[:8]
+
+
+def _of_werkzeug(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400 and error.response is None:  # a redirect that routing raised
+        return error.get_response()  # type: ignore[return-value]
+    if error.response is not None:  # abort(response)
+        return error.response  # type: ignore[return-value]
+    problem = Problem(status, _detail(status))
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After", "Content-Range"):
+            problem.headers[name] = value
+    return answer(problem)
+
+
+def _detail(status: int) -> str:
+    if status == 404:
+        return "There is no such page. It may have been deleted, or the address has a mistake"
+    if status == 413:
+        return f"The upload is too big. The limit is {current_app.config['MAX_CONTENT_LENGTH'] // 2**20} MB"
+    if status == 400 and request.is_json:
+        return "The body is not the JSON that it should be"
+    return ""
+
+
+def _database_away(error: Exception) -> Response:
+    if _is_a_bug(error):
+        return _unexpected(error)
+    log.warning("the database does not answer", error=str(getattr(error, "orig", error)))
+    text = f"The database did not answer. Nothing was changed. Try again in {RETRY_SECONDS} seconds"
+    return answer(Problem(503, text, headers={"Retry-After": str(RETRY_SECONDS)}))
+
+
+def _is_a_bug(error: Exception) -> bool:
+    """SQLite calls a missing table an operational error, too: waiting does not help that."""
+    origin = getattr(error, "orig", None)
+    return isinstance(origin, sqlite3.OperationalError) and "no such" in str(origin)
+
+
+def _unexpected(error: Exception) -> Response:
+    log.exception("a request failed", path=request.path, exc_info=error)
+    text = f"Something failed on our side. Nothing was changed. Reference {reference()}"
+    try:
+        return answer(Problem(500, text, reference=reference()))
+    except Exception:  # the page that tells of it may be what is broken
+        log.exception("the error page failed")
+        return Response(text, 500, content_type="text/plain; charset=utf-8")

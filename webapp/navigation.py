@@ -1,0 +1,94 @@
+"""The main menu: what is where, for whom. A page that a principal cannot read is absent."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from flask import Flask
+from werkzeug.exceptions import HTTPException
+from werkzeug.routing import MapAdapter, RequestRedirect
+
+from webapp.access.permissions import Permission as P
+from webapp.access.principal import Principal
+
+
+class Item(NamedTuple):
+    label: str
+    href: str
+    icon: str
+    permission: P | None
+
+
+MENU: dict[str, tuple[Item, ...]] = {
+    "Work": (
+        Item("Dashboard", "/", "dashboard", P.TASKS_READ),
+        Item("Tasks", "/tasks", "tasks", P.TASKS_READ),
+        Item("Ad hoc", "/adhoc", "adhoc", P.TASKS_COMMAND),
+    ),
+    "Fleet": (
+        Item("Agents", "/agents", "agents", P.AGENTS_READ),
+        Item("Plugins", "/plugins", "plugins", P.PLUGINS_READ),
+        Item("Test library", "/library", "library", P.LIBRARY_READ),
+        Item("Calendars", "/calendars", "calendars", P.CALENDARS_READ),
+    ),
+    "Data": (
+        Item("Objects", "/objects", "objects", P.OBJECTS_READ),
+        Item("Object sets", "/object-sets", "object-sets", P.OBJECTS_READ),
+        Item("Files", "/files", "files", P.FILES_READ),
+        Item("Findings", "/findings", "findings", P.RULES_READ),
+        Item("Reports", "/reports", "reports", P.REPORTS_READ),
+    ),
+    "Rules": (
+        Item("Business rules", "/rules", "rules", P.RULES_READ),
+        Item("Alerts", "/alerts", "alerts", P.ALERTS_READ),
+    ),
+    "Admin": (
+        Item("Users", "/admin/users", "users", P.USERS_READ),
+        Item("Roles", "/admin/roles", "roles", P.USERS_READ),
+        Item("Organizations", "/admin/organizations", "organizations", P.SETTINGS_READ),
+        Item("Integrations", "/admin/integrations", "integrations", P.INTEGRATIONS_READ),
+        Item("Audit log", "/admin/audit", "audit", P.AUDIT_READ),
+        Item("Import/Export", "/admin/transfer", "transfer", P.DEFINITIONS_READ),
+        Item("System", "/admin/system", "system", P.SETTINGS_READ),
+        Item("Settings", "/admin/settings", "settings", P.SETTINGS_READ),
+    ),
+}
+
+ME = (
+    ("Profile", "/me"),
+    ("Appearance", "/me/appearance"),
+    ("Password", "/me/password"),
+    ("API tokens", "/me/tokens"),
+    ("Sessions", "/me/sessions"),
+)
+
+
+def init(app: Flask) -> None:
+    """Once all features are in: a menu item leads somewhere, or it is not there."""
+    urls = app.url_map.bind("localhost")
+    app.extensions["menu"] = {title: [item for item in menu if _leads(urls, item.href)] for title, menu in MENU.items()}
+
+
+def sections(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
+    if who.is_anonymous:
+        return []
+    return [
+        {"title": title, "items": items}
+        for title, menu in app.extensions["menu"].items()
+        if (items := [_shown(item, path) for item in menu if item.permission is None or who.can(item.permission)])
+    ]
+
+
+def _shown(item: Item, path: str) -> dict[str, Any]:
+    below = item.href != "/" and path.startswith(f"{item.href}/")
+    return {"label": item.label, "href": item.href, "icon": item.icon, "current": path == item.href or below}
+
+
+def _leads(urls: MapAdapter, href: str) -> bool:
+    try:
+        urls.match(href)
+    except RequestRedirect:
+        return True
+    except HTTPException:
+        return False
+    return True

@@ -1,0 +1,135 @@
+"""What every template knows: rights, preferences, navigation, banners, and addresses of static files."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jinja2
+from flask import Blueprint, Flask, Response, current_app, get_flashed_messages, request, send_from_directory
+from werkzeug.exceptions import NotFound
+
+from webapp import clock, navigation, queue
+from webapp.access import prefs
+from webapp.access.guards import public
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.config import VERSION
+from webapp.security import csrf_token
+
+ROOT = Path(__file__).parent.parent
+STATIC = ROOT / "static"
+HASHED = re.compile(r"^(?P<name>.+)\.(?P<hash>[0-9a-f]{12})(?P<ending>\.[a-z0-9]+)$")
+FOR_EVER = "public, max-age=31536000, immutable"
+
+bp = Blueprint("static", __name__)
+
+
+class Banner(NamedTuple):
+    """Something that concerns the whole installation, on top of every page."""
+
+    tone: str
+    text: str
+    href: str = ""
+    label: str = ""
+
+
+def init(app: Flask) -> None:
+    app.jinja_env.undefined = jinja2.StrictUndefined
+    app.jinja_env.globals.update(Permission=Permission, asset=asset, can=can, csrf_token=csrf_token, version=VERSION)
+    app.jinja_env.filters.update(iso=clock.iso, size=size, thousands=thousands)
+    app.context_processor(context)
+    app.extensions["banners"] = [broker_away]
+    app.register_blueprint(bp)
+
+
+def add_banner(app: Flask, banner: Callable[[], Banner | None]) -> None:
+    app.extensions["banners"].append(banner)
+
+
+def context() -> dict[str, Any]:
+    return {
+        "principal": principal._get_current_object(),  # type: ignore[attr-defined]
+        "prefs": principal.prefs if principal else prefs.of_cookies(request.cookies),
+        "nav": navigation.sections(current_app, principal, request.path),
+        "banners": [found for banner in current_app.extensions["banners"] if (found := banner())],
+        "flashes": Flashes(),
+        "server_time": clock.now(),
+    }
+
+
+class Flashes:
+    """Read when a page shows them: a fragment, which does not, leaves them for the next page."""
+
+    def __iter__(self) -> Any:
+        for category, text in get_flashed_messages(with_categories=True):
+            yield "success" if category == "message" else category, text
+
+
+def can(permission: Permission, org_id: int | None = None) -> bool:
+    return principal.can(Permission(permission), org_id)
+
+
+def asset(path: str) -> str:
+    """The address of a static file; it changes with the content, so browsers may keep it for ever."""
+    name, dot, ending = path.rpartition(".")
+    return f"/static/{name}.{content_hash(path)}{dot}{ending}"
+
+
+@cache
+def content_hash(path: str) -> str:
+    return hashlib.sha256((STATIC / path).read_bytes()).hexdigest()[:12]
+
+
+@bp.get("/static/<path:path>")
+@public
+def static(path: str) -> Response:
+    """With the right hash in its name for ever, without one only for now."""
+    hashed = HASHED.match(path)
+    plain = hashed["name"] + hashed["ending"] if hashed else path
+    response = send_from_directory(STATIC, plain, conditional=True)
+    fresh = hashed is not None and hashed["hash"] == content_hash(plain)
+    response.headers["Cache-Control"] = FOR_EVER if fresh else "no-cache"
+    return response
+
+
+@bp.get("/favicon.ico")
+@public
+def favicon() -> Response:
+    if not (STATIC / "favicon-ok.svg").exists():
+        raise NotFound
+    return static("favicon-ok.svg")
+
+
+@cache
+def templates_version() -> str:
+    """Changes with every release, and with every template: part of the poll tags."""
+    digest = hashlib.sha256(VERSION.encode())
+    for path in sorted((ROOT / "templates").rglob("*.html")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
+
+
+def broker_away() -> Banner | None:
+    if queue.away_since() is None:
+        return None
+    return Banner("warning", "Redis is not reachable, so new tasks wait in the database. They start when it returns")
+
+
+def thousands(number: int) -> str:
+    return f"{number:,}".replace(",", "\u202f")
+
+
+def size(count: int | None) -> str:
+    """Bytes for people: 512 B, 1.4 kB, 20 MB."""
+    if count is None:
+        return "–"
+    amount, units = float(count), iter(("B", "kB", "MB", "GB", "TB"))
+    unit = next(units)
+    while amount >= 999.5 and unit != "TB":
+        amount, unit = amount / 1000, next(units)
+    return f"{amount:.0f} {unit}" if amount >= 10 or unit == "B" else f"{amount:.1f} {unit}"

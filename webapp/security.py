@@ -1,0 +1,148 @@
+"""What guards every request: headers, same-site checks, form tokens, limits."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from flask import Flask, Request, Response, current_app, g, request, session
+from flask_login import current_user
+
+from webapp import queue
+from webapp.errors import Problem
+
+SAFE = ("GET", "HEAD", "OPTIONS")
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'; manifest-src 'self'"
+)
+HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
+}
+TOO_OLD = "This page is too old. Reload it, then try again"
+
+
+def init(app: Flask) -> None:
+    app.before_request(check_origin)
+    app.after_request(add_headers)
+
+
+def add_headers(response: Response) -> Response:
+    for name, value in HEADERS.items():
+        response.headers.setdefault(name, value)
+    response.headers.setdefault("Cache-Control", "no-store")
+    if request.is_secure:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
+    return response
+
+
+def check_origin() -> None:
+    """A changing request must come from one of our own pages, unless it carries a key that browsers never add."""
+    if request.method in SAFE or _exempt(request):
+        return
+    if not (_same_site(request) and hmac.compare_digest(_token_given(request).encode(), csrf_token().encode())):
+        raise Problem(403, TOO_OLD, title="This page is too old")
+
+
+def csrf_token() -> str:
+    """Tied to the browser's secret: another session's is worth nothing, and signing in or out voids it."""
+    if masked := g.get("csrf_mask"):
+        return masked
+    secret = session.known_secret()  # type: ignore[attr-defined]
+    return hmac.new(str(current_app.secret_key).encode(), f"form:{secret}".encode(), hashlib.sha256).hexdigest()
+
+
+def same_origin_path(target: str | None, otherwise: str = "/") -> str:
+    """Where to go after signing in: a path of ours, never another host however it is written."""
+    if not target or not target.startswith("/") or target.startswith("//"):
+        return otherwise
+    if "\\" in target or any(ord(letter) < 32 or ord(letter) == 127 for letter in target):
+        return otherwise
+    parts = urlsplit(target)
+    return otherwise if parts.scheme or parts.netloc else target
+
+
+@dataclass(frozen=True)
+class Limit:
+    """At most `times` in `seconds`, counted in the broker, and in this process while the broker is away."""
+
+    name: str
+    times: int
+    seconds: int
+
+    def hit(self, who: str) -> int | None:
+        """Counts one more. None, or how many seconds to wait."""
+        start = int(time.time() // self.seconds)
+        key = f"muster:limit:{self.name}:{start}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+        count = queue.incr(key, seconds=self.seconds)
+        if count is None:
+            count = _own.incr(key, start)
+        if count <= self.times:
+            return None
+        return max(1, math.ceil((start + 1) * self.seconds - time.time()))
+
+    def forgive(self, who: str) -> None:
+        """A success: what came before was a person who had to think."""
+        start = int(time.time() // self.seconds)
+        key = f"muster:limit:{self.name}:{start}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+        queue.delete(key)
+        _own.counts.pop(key, None)
+
+
+def enforce(limits: Iterable[tuple[Limit, str]]) -> None:
+    waits = [wait for limit, who in limits if (wait := limit.hit(who))]
+    if waits:
+        raise too_many(max(waits))
+
+
+def too_many(seconds: int) -> Problem:
+    how_long = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
+    return Problem(429, f"Too many requests. Try again in {how_long}", headers={"Retry-After": str(seconds)})
+
+
+class _Counts:
+    """Counts of this process alone, bounded, for the time without a broker."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = {}
+
+    def incr(self, key: str, _start: int) -> int:
+        if len(self.counts) > 10_000:
+            self.counts.clear()
+        self.counts[key] = self.counts.get(key, 0) + 1
+        return self.counts[key]
+
+
+_own = _Counts()
+
+
+def _exempt(request: Request) -> bool:
+    if "Authorization" in request.headers or "X-API-Key" in request.headers:
+        return True  # such a request has no session: see Sessions.open_session
+    access = getattr(current_app.view_functions.get(request.endpoint or ""), "access", None)
+    if access is None or not access.csrf:
+        return True
+    return not access.public and current_user.is_anonymous  # refused anyway, and "Sign in" is the better answer
+
+
+def _same_site(request: Request) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site in ("same-origin", "none")
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == request.host
+
+
+def _token_given(request: Request) -> str:
+    return request.headers.get("X-CSRFToken") or request.form.get("csrf_token") or ""
