@@ -14,7 +14,7 @@ from . import process, tree
 from .folder import TaskFolder
 from .state import read_json
 
-_MAIN = "import sys; sys.path.insert(0, sys.argv[1]); from workers.agent.runner import main; sys.exit(main(sys.argv[2]))"
+_MAIN = "import sys; sys.path.insert(0, sys.argv[1]); from workers.agent.runner import main; main(sys.argv[2])"
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 
@@ -74,12 +74,10 @@ class Runner:
     def alive(self) -> bool:
         return self._identity is not None and tree.is_running(self._identity)
 
-    def cancel(self) -> None:
-        self._send(signal.SIGINT)
-
     def stop(self) -> None:
         """End the task because the agent ends, not because somebody wants the task gone."""
-        self._send(signal.SIGTERM)
+        if self.alive:
+            os.kill(self._identity.pid, signal.SIGTERM)  # type: ignore[union-attr]
 
     def kill(self) -> int:
         """The last resort, when the runner itself does not answer; returns what could not be killed."""
@@ -92,10 +90,6 @@ class Runner:
         if self._child is not None:
             self._child.wait()
 
-    def _send(self, number: int) -> None:
-        if self.alive:
-            os.kill(self._identity.pid, number)  # type: ignore[union-attr]
-
     def _child_ended(self, wait_s: float) -> bool:
         if self._handle is not None and not _readable(self._handle, wait_s):
             return False
@@ -104,6 +98,20 @@ class Runner:
         except subprocess.TimeoutExpired:
             return False
         return True
+
+
+def cancel(folder: TaskFolder) -> None:
+    """Through a pipe rather than by a signal: nothing is lost, and no other process can be hit. A runner that has
+    not made its pipe yet looks for the mark."""
+    folder.mark("cancel")
+    try:
+        number = os.open(folder.file("control"), os.O_WRONLY | os.O_NONBLOCK)
+    except OSError:   # no runner yet, or none any more
+        return
+    try:
+        os.write(number, b"cancel\n")
+    finally:
+        os.close(number)
 
 
 def kill_strays(task_id: str) -> int:

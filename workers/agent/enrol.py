@@ -1,7 +1,6 @@
 """Become an agent of a server: one request, answered with a credential and the keys to trust."""
 
 import os
-import platform
 import socket
 from typing import Optional
 
@@ -38,7 +37,7 @@ def unenrol(work: WorkDir) -> None:
 def _request(work: WorkDir, token: str, tags: list[str]) -> EnrolRequest:
     system, arch = this_host()
     return EnrolRequest(
-        token=token, install_id=work.install_id(), hostname=socket.gethostname() or platform.node(), os=system, arch=arch,
+        token=token, install_id=work.install_id(), hostname=socket.gethostname(), os=system, arch=arch,
         agent_version=protocol.VERSION, protocol=list(protocol.SUPPORTED), user=policy.own_user(), tags=tags,
         capabilities=policy.load(work.path("policy.json")).capabilities(),
     )  # fmt: skip

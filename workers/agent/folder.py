@@ -11,13 +11,15 @@
     work/ work/out/       the task's own: where it runs, and what it leaves as artifacts
 """
 
+import errno
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Optional
+from typing import Any, BinaryIO, Optional
 
 from . import tree
 from .protocol import ClaimedTask
@@ -96,6 +98,15 @@ class TaskFolder:
             return os.stat(self.file(stream)).st_size
         except FileNotFoundError:
             return 0
+
+    def open_own(self, path: str) -> BinaryIO:
+        """Only what is the task's own: the agent may be root, and the task may have left a link to anything."""
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        state = os.fstat(number)
+        if not stat.S_ISREG(state.st_mode) or state.st_uid != os.lstat(self.scratch).st_uid:
+            os.close(number)
+            raise PermissionError(errno.EPERM, "no file of the task's own")
+        return os.fdopen(number, "rb")
 
     def remove(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)

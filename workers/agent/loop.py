@@ -191,10 +191,10 @@ class Agent:
         threading.Thread(target=self._update, args=(command,), name="update", daemon=True).start()
 
     def _update(self, command: Command) -> None:
-        folder = self.work.path("update")
+        folder, organization = self.work.path("update"), self.identity.organization
         try:
             code.empty(folder)
-            with update.fetched(self, command.manifest, command.download, self.identity.organization, folder) as (new, _):
+            with update.fetched(self, command.manifest, command.download, organization, folder) as (new, _):
                 update.swap(new)
         except (signed.Refused, OSError, Trouble) as error:
             self.event("update_failed", str(error))

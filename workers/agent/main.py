@@ -83,13 +83,14 @@ def queue(options) -> int:
 def install(options) -> int:
     from . import service
 
-    command = [sys.executable, "-I", str(code.packed_program() or ""), "run", "--work-dir", os.path.abspath(options.work_dir)]
-    if code.packed_program() is None:
+    program, work_dir = code.packed_program(), os.path.abspath(options.work_dir)
+    if program is None:
         return _told("install needs the .pyz", protocol.EXIT_USAGE)
+    command = [sys.executable, "-I", program, "run", "--work-dir", work_dir]
     if options.print:
-        print(service.systemd_unit(command, os.path.abspath(options.work_dir)), end="")
+        print(service.systemd_unit(command, work_dir), end="")
     else:
-        service.install(command, os.path.abspath(options.work_dir), print)
+        service.install(command, work_dir, print)
     return protocol.EXIT_OK
 
 
@@ -123,7 +124,8 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--token-file", metavar="F", help="- or nothing: stdin")
     made.add_argument("--tag", action="append", default=[], metavar="T")
     made.add_argument("--ca-file", metavar="F", help="trust the certificates in this file only")
-    made.add_argument("--insecure-loopback", action="store_true", help="do not check the certificate of a server on this host")
+    made.add_argument("--insecure-loopback", action="store_true",
+                      help="do not check the certificate of a server on this host")  # fmt: skip
     made = command(run, "Run until SIGTERM. Tasks outlive the agent and are found again at its next start.")
     made.add_argument("--capacity", type=int, metavar="N", help="tasks at a time")
     made.add_argument("--grace", type=float, default=30, metavar="S", help="how long to wait for tasks at the end")

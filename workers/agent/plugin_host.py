@@ -1,30 +1,37 @@
-"""Call one function of a plugin in a child of the runner, and keep what it returns.
+"""Run a plugin in a child of the runner.
 
-A plugin is a Python module: `action(*args, **kwargs)` is called, what it returns must be JSON. It is looked for in the
-signed bundle that came with the task, else in the agent's plugins folder, else among the installed modules.
+Either a bundle that is a program (`__main__`): it gets its call as JSON on stdin and its folder as argument, and
+writes its journal there. Or a Python module: `action(*args, **kwargs)` is called, and what it returns must be JSON.
+A module is looked for in the signed bundle, else in the agent's plugins folder, else among the installed ones.
 """
 
 import importlib
+import io
 import json
 import os
+import runpy
 import site
 import sys
 import threading
 import traceback
+import zipfile
 from collections.abc import Sequence
-from typing import Any, Callable, Optional
+from typing import Any, Callable
 
 from .mask import masked
 from .protocol import MAX_RESULT
 
 
-def body(plugin: dict[str, Any], secrets: Sequence[str]) -> Callable[[Callable[..., None]], int]:
-    bundle = _read_bundle(plugin["bundle"])
+def body(plugin: dict[str, Any], settings: dict[str, str], secrets: Sequence[str]) -> Callable[[Callable], int]:
+    is_program = plugin["bundle"] is not None and _has_main(plugin["path"])
 
     def run(report: Callable[..., None]) -> int:
         try:
-            _find(plugin["path"] if bundle is None else _in_memory(bundle))
-            _keep(masked(_call(plugin), secrets), plugin["result"])
+            _find(plugin["path"])
+            if is_program:
+                _run_program(plugin, settings)
+            else:
+                _keep(masked(_call(plugin), secrets), plugin["result"])
             _join_threads()
             return 0
         except SystemExit as end:
@@ -38,20 +45,9 @@ def body(plugin: dict[str, Any], secrets: Sequence[str]) -> Callable[[Callable[.
     return run
 
 
-def _read_bundle(number: Optional[int]) -> Optional[bytes]:
-    """While this is still the agent's user: the one that the plugin runs as may not see the work dir."""
-    if number is None:
-        return None
-    with os.fdopen(number, "rb") as file:
-        file.seek(0)
-        return file.read()
-
-
-def _in_memory(bundle: bytes) -> str:
-    number = os.memfd_create("bundle")
-    with os.fdopen(number, "wb", closefd=False) as file:
-        file.write(bundle)
-    return f"/proc/self/fd/{number}"
+def _has_main(path: str) -> bool:
+    with zipfile.ZipFile(path) as bundle:
+        return "__main__.py" in bundle.namelist()
 
 
 def _find(path: str) -> None:
@@ -59,6 +55,13 @@ def _find(path: str) -> None:
     sys.path.insert(0, path)
     sys.dont_write_bytecode = True
     importlib.invalidate_caches()
+
+
+def _run_program(plugin: dict[str, Any], settings: dict[str, str]) -> None:
+    call = {**plugin["call"], "settings": {**(plugin["call"].get("settings") or {}), **settings}}
+    sys.stdin = io.StringIO(json.dumps(call))
+    sys.argv = [plugin["path"], os.path.dirname(plugin["result"])]
+    runpy.run_path(plugin["path"], run_name="__main__")
 
 
 def _call(plugin: dict[str, Any]) -> Any:

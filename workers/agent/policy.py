@@ -41,7 +41,7 @@ class Policy:
 
     def capabilities(self) -> list[str]:
         names = [name for name in TYPES if name in self.types]
-        return names + ["run_as"] if os.geteuid() == 0 and self.run_as else names
+        return [*names, "run_as"] if os.geteuid() == 0 and self.run_as else names
 
 
 def load(path: str) -> Policy:

@@ -62,6 +62,7 @@ CLAIM_REPEAT_S = 60                   # the same claim_id answers the same lease
 KILL_GRACE_S = 10                     # between TERM and KILL
 DOWNLOAD_LIMIT_S = 300
 
+JOURNAL, JOURNAL_TYPE = "events.jsonl", "journal"   # artifact in which a plugin bundle tells of its objects and files
 STREAMS = ("stdout", "stderr", "index")   # index: fixed records that tell when which bytes came
 
 # --- exit codes of a task --------------------------------------------------------------------
@@ -257,10 +258,10 @@ class ClaimedTask(Message):
     data: dict[str, Any]
     options: TaskOptions
     organization: str
-    secrets: dict[str, str] = field(default_factory=dict)    # environment names and values, masked in output
-    manifest: Optional[dict[str, Any]] = None            # {"manifest": {…}, "signature": "…"}, as in verify.check
+    secrets: dict[str, str] = field(default_factory=dict)    # environment; "setting.x" of a plugin. Masked in output
+    manifest: Optional[dict[str, Any]] = None            # {"manifest": {…}, "signature": "…"}: verify.check
     download: Optional[str] = None                       # a path of this server
-    command_signature: Optional[dict[str, Any]] = None   # {"command": {…}, "signature": "…"}, as in verify.check_command
+    command_signature: Optional[dict[str, Any]] = None   # {"command": {…}, "signature": "…"}: verify.check_command
 
 
 @dataclass
@@ -300,7 +301,8 @@ class StartReply(Message):
 # PATCH log?stream=stdout|stderr|index: lease headers, Content-Range: bytes a-b/* (b inclusive), X-Chunk-CRC32.
 #   202 taken; what overlaps and is identical is ignored · 416 a is beyond the size · 409 different, stale.
 #   `Content-Range: bytes */*` with an empty body asks for the size.
-# PUT artifacts/<n>?name=&type=: lease headers, Content-Length, X-SHA256; 201, also when repeated.
+# PUT artifacts/<n>?name=&type=: lease headers, Content-Length, X-SHA256; 201, also when repeated. `type` is the one
+#   that a plugin gave the file, else the name's extension. They all arrive before the result.
 
 
 @dataclass

@@ -5,24 +5,10 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import record, stream
+from . import journal, protocol, record, stream
 from .client import Client, Final
 from .clock import stamp
 from .folder import TaskFolder
-from .protocol import (
-    CANCELLED,
-    MAX_RESULT,
-    MAX_TEXT,
-    NEVER_STARTED,
-    OUTCOME_UNKNOWN,
-    STREAMS,
-    CancelledRequest,
-    Code,
-    FailRequest,
-    Message,
-    ResultRequest,
-    task_path,
-)  # fmt: skip
 from .record import ExitRecord
 from .spool import Entry
 from .state import read_json
@@ -32,29 +18,27 @@ _ROUNDS = 3
 
 
 def last_word(folder: TaskFolder, ended: ExitRecord) -> Entry:
-    task = folder.task
-    lease = {"lease_seq": task.lease_seq, "token": task.token}
-    if ended.exit_code == NEVER_STARTED:
-        text = (ended.error or "it never started")[:MAX_TEXT]
-        return _entry(folder, "fail", FailRequest(reason=ended.reason or "spawn_failed", error=text,
-                                                  traceback=_short(ended.traceback), **lease))
-    measured: dict[str, Any] = {
-        "signal": ended.signal, "dropped_bytes": ended.dropped_bytes, "escaped": ended.escaped, **_times(folder, ended),
-        "sizes": {name: folder.log_size(name) for name in STREAMS}, "sha256": stream.hashes(folder, ended.sha256),
-    }  # fmt: skip
-    if ended.exit_code == CANCELLED:
-        return _entry(folder, "cancelled", CancelledRequest(started=folder.has("started"), **measured, **lease))
-    return _entry(folder, "result", ResultRequest(
-        exit_code=ended.exit_code, reason=ended.reason, error=_error(folder, ended), traceback=_short(ended.traceback),
-        outcome_known=ended.exit_code != OUTCOME_UNKNOWN, agent_time=stamp(), result=_returned(folder),
-        **measured, **lease))  # fmt: skip
+    if ended.exit_code == protocol.NEVER_STARTED:
+        return _entry(folder, "fail", protocol.FailRequest(
+            reason=ended.reason or "spawn_failed", error=_short(ended.error) or "it never started",
+            traceback=_short(ended.traceback), **_lease(folder)))  # fmt: skip
+    if ended.exit_code == protocol.CANCELLED:
+        started = folder.has("started")
+        return _entry(folder, "cancelled", protocol.CancelledRequest(started=started, **_measured(folder, ended)))
+    told = journal.read(folder)
+    failure = told.error or {}
+    return _entry(folder, "result", protocol.ResultRequest(
+        exit_code=ended.exit_code, outcome_known=ended.exit_code != protocol.OUTCOME_UNKNOWN,
+        reason=ended.reason or failure.get("reason"), error=_error(folder, ended.error or failure.get("text")),
+        traceback=_short(ended.traceback or failure.get("traceback")), agent_time=stamp(),
+        result=_returned(folder) if told.result is None else told.result, **_measured(folder, ended)))  # fmt: skip
 
 
 def lost(folder: TaskFolder) -> ExitRecord:
     """Nobody saw the end. When it was not even started, that much is known."""
     if not folder.has("started"):
         text = "The agent was stopped before the start; nothing ran."
-        return ExitRecord(NEVER_STARTED, reason="agent_offline", error=_with_log(folder, text))
+        return ExitRecord(protocol.NEVER_STARTED, reason="agent_offline", error=_with_log(folder, text))
     ended = record.lost("agent_offline").as_dict()
     return ExitRecord(**{**ended, "error": _with_log(folder, ended["error"])})
 
@@ -70,11 +54,16 @@ class Delivery:
         folder = TaskFolder(entry.folder) if os.path.isdir(entry.folder) else None
         try:
             self._hand_in(entry, folder)
+            self.delivered(entry, folder)
         except Final as error:
-            if entry.call == "result" or error.code not in (Code.STALE, Code.NOT_FOUND):
-                raise
+            self._forget(entry, folder)
             # What never ran, or was stopped on request, is no news to a server that has moved on.
-        self.delivered(entry, folder)
+            if entry.call == "result" or error.code not in (protocol.Code.STALE, protocol.Code.NOT_FOUND):
+                raise
+        else:
+            self._forget(entry, folder)
+
+    def _forget(self, entry: Entry, folder: Optional[TaskFolder]) -> None:
         self.outputs.pop(entry.task_id, None)
         if folder is not None:
             folder.remove()
@@ -87,10 +76,10 @@ class Delivery:
             send_rest(output)
         for left in reversed(range(_ROUNDS)):
             try:
-                self.client.call(_METHODS[entry.call], task_path(entry.task_id, entry.call), _Body(entry.body))
+                self.client.call(_METHODS[entry.call], protocol.task_path(entry.task_id, entry.call), _Body(entry.body))
                 return
             except Final as error:
-                if error.code != Code.INCOMPLETE or output is None or not left:
+                if error.code != protocol.Code.INCOMPLETE or output is None or not left:
                     raise
                 output.rewind(error.refusal.missing)
                 send_rest(output)
@@ -105,7 +94,7 @@ def send_rest(output: stream.Output) -> None:
         pass
 
 
-class _Body(Message):
+class _Body(protocol.Message):
     """A message that was written down earlier; it goes out as it is."""
 
     def __init__(self, body: dict[str, Any]) -> None:
@@ -115,8 +104,20 @@ class _Body(Message):
         return self.body
 
 
-def _entry(folder: TaskFolder, call: str, message: Message) -> Entry:
+def _entry(folder: TaskFolder, call: str, message: protocol.Message) -> Entry:
     return Entry(folder.task.task_id, call, message.to_json(), folder.path)
+
+
+def _lease(folder: TaskFolder) -> dict[str, Any]:
+    return {"lease_seq": folder.task.lease_seq, "token": folder.task.token}
+
+
+def _measured(folder: TaskFolder, ended: ExitRecord) -> dict[str, Any]:
+    return {
+        "sizes": {name: folder.log_size(name) for name in protocol.STREAMS},
+        "sha256": stream.hashes(folder, ended.sha256), "signal": ended.signal, "dropped_bytes": ended.dropped_bytes,
+        "escaped": ended.escaped, **_times(folder, ended), **_lease(folder),
+    }  # fmt: skip
 
 
 def _times(folder: TaskFolder, ended: ExitRecord) -> dict[str, Optional[int]]:
@@ -128,19 +129,18 @@ def _times(folder: TaskFolder, ended: ExitRecord) -> dict[str, Optional[int]]:
     return {"started_ms": started, "ended_ms": started + ended.ended_ms - ended.started_ms}
 
 
-def _error(folder: TaskFolder, ended: ExitRecord) -> Optional[str]:
+def _error(folder: TaskFolder, text: Any) -> Optional[str]:
     left_out = stream.find_artifacts(folder)[1]
-    notes = [ended.error] if ended.error else []
+    notes = [str(text)] if text else []
     if left_out:
         notes.append("Too large to be uploaded: " + ", ".join(left_out[:20]))
     return _short("\n".join(notes)) if notes else None
 
 
 def _returned(folder: TaskFolder) -> Any:
-    path = os.path.join(folder.scratch, "result.json")
     try:
-        with stream.open_artifact(folder, path) as file:
-            return json.loads(file.read(MAX_RESULT))
+        with folder.open_own(os.path.join(folder.scratch, "result.json")) as file:
+            return json.loads(file.read(protocol.MAX_RESULT))
     except (OSError, ValueError):
         return None
 
@@ -153,5 +153,5 @@ def _with_log(folder: TaskFolder, text: str) -> str:
     return f"{text}\n{said[-2000:]}" if said else text
 
 
-def _short(text: Optional[str]) -> Optional[str]:
-    return text and text[-MAX_TEXT:]
+def _short(text: Any) -> Optional[str]:
+    return str(text)[-protocol.MAX_TEXT:] if text else None

@@ -1,12 +1,11 @@
 """The process that runs one task. It belongs to nobody: the agent may be killed or replaced while it goes on.
 
-It waits for its orders on stdin, and an end of stdin before them means that nothing is to run. Afterwards it
-listens to signals only: SIGINT cancels. What it has to say is in the task's folder.
+It waits for its orders on stdin, and an end of stdin before them means that nothing is to run. Afterwards a word
+in the pipe `control` cancels. What it has to say is in the task's folder.
 """
 
 import json
 import os
-import signal
 import sys
 import time
 from pathlib import Path
@@ -21,21 +20,23 @@ from .record import CANCELLED, NEVER_STARTED, ExitRecord, RecordFile
 from .state import read_json, write_json
 from .supervise import Job, Supervisor
 
+SETTING = "setting."   # a secret of such a name is a plugin's setting, not an environment variable
 
-def main(path: str) -> int:
+
+def main(path: str) -> None:
     folder = Path(path)
-    cancelled, cancel = os.pipe()
-    signal.signal(signal.SIGINT, lambda *_: os.write(cancel, b"cancel"))  # until the supervisor listens
+    os.mkfifo(folder / "control", 0o600)
+    # Open for both ends: so it never ends, whichever agents come and go.
+    control = os.open(folder / "control", os.O_RDWR | os.O_NONBLOCK)
     write_json(str(folder / "runner.json"), tree.identify(os.getpid()))
     orders = _orders()
     refused = _refused(folder, orders)
     if refused:
         RecordFile(folder / "exit.json").write(refused)
-        return 1
+        return
     job = _job(folder, read_json(str(folder / "job.json")), orders["secrets"])
     write_json(str(folder / "started"), time.monotonic())
-    Supervisor(job, cancelled).run()
-    return 0
+    Supervisor(job, control).run()
 
 
 def _orders() -> Any:
@@ -56,14 +57,17 @@ def _refused(folder: Path, orders: Any) -> Optional[ExitRecord]:
 
 def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
     plugin, hidden = wanted["plugin"], list(secrets.values())
+    settings = {name[len(SETTING):]: value for name, value in secrets.items() if name.startswith(SETTING)}
+    env = {name: value for name, value in secrets.items() if not name.startswith(SETTING)}
     return Job(
         output=folder,
         record=folder / "exit.json",
         cwd=Path(wanted["cwd"]),
         argv=wanted["argv"],
-        body=plugin_host.body(plugin, hidden) if plugin else None,
-        env={**wanted["env"], **secrets},
+        body=plugin_host.body(plugin, settings, hidden) if plugin else None,
+        env={**wanted["env"], **env},
         executable=wanted["executable"],
+        keep=[plugin["bundle"]] if plugin and plugin["bundle"] is not None else [],
         run_as=wanted["run_as"],
         timeout=wanted["timeout"],
         grace=KILL_GRACE_S,

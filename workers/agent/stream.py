@@ -1,4 +1,4 @@
-"""Send a task's output as it grows, and its artifacts at the end. The server's sizes are the truth about what arrived."""
+"""Send a task's output as it grows, and its artifacts at the end. What has arrived is for the server to say."""
 
 import hashlib
 import os
@@ -8,22 +8,10 @@ import zlib
 from collections.abc import Iterator
 from typing import NamedTuple, Optional
 
+from . import journal, protocol
 from .capture import RECORD
 from .client import Client, Final, Reply
 from .folder import TaskFolder
-from .protocol import (
-    CHUNK_CRC_HEADER,
-    LEASE_SEQ_HEADER,
-    LEASE_TOKEN_HEADER,
-    MAX_ARTIFACT,
-    MAX_ARTIFACTS,
-    MAX_ARTIFACTS_TOTAL,
-    MAX_CHUNK,
-    SHA256_HEADER,
-    STREAMS,
-    Code,
-    task_path,
-)  # fmt: skip
 
 _CHUNKS_A_ROUND = 16
 _REWINDS = 20  # in one round: a server that keeps changing its mind is broken
@@ -36,6 +24,7 @@ class Conflict(Exception):
 class Artifact(NamedTuple):
     name: str
     path: str
+    type: str
 
 
 class Output:
@@ -43,7 +32,7 @@ class Output:
 
     def __init__(self, client: Client, folder: TaskFolder, known: bool) -> None:
         self.client, self.folder = client, folder
-        self.offsets: dict[str, Optional[int]] = dict.fromkeys(STREAMS, 0 if known else None)
+        self.offsets: dict[str, Optional[int]] = dict.fromkeys(protocol.STREAMS, 0 if known else None)
         self.cancelled = False   # the server said so in an answer
         self.refused = False     # no more of it while it runs
         self.artifacts = 0
@@ -57,14 +46,14 @@ class Output:
     def far_behind(self) -> bool:
         """More than one last chunk is left to send."""
         waiting = [self.folder.log_size(name) - (offset or 0) for name, offset in self.offsets.items()]
-        return max(waiting) > MAX_CHUNK or bool(find_artifacts(self.folder)[0])
+        return max(waiting) > protocol.MAX_CHUNK or bool(find_artifacts(self.folder)[0])
 
     def send_new(self, ended: bool = False) -> bool:
         """One round of sending; True when there was more than a round takes. The index goes last and only as far as
         it cannot change any more, so that it never points at bytes the server has not got."""
         ends = {"index": self._settled_index(ended)}
         ends.update({name: self.folder.log_size(name) for name in ("stdout", "stderr")})
-        more = [self._send(name, ends[name]) for name in STREAMS]
+        more = [self._send(name, ends[name]) for name in protocol.STREAMS]
         return any(more)
 
     def send_all(self) -> None:
@@ -101,7 +90,7 @@ class Output:
                 sent += 1
             except Final as error:
                 rewinds += 1
-                if error.code != Code.BAD_RANGE or error.log_size is None or rewinds > _REWINDS:
+                if error.code != protocol.Code.BAD_RANGE or error.log_size is None or rewinds > _REWINDS:
                     raise
                 self._moved(name, error.log_size)
         return self.offsets[name] < end  # type: ignore[operator]
@@ -110,7 +99,7 @@ class Output:
         start = self.offsets[name] or 0
         with open(self.folder.file(name), "rb") as file:
             file.seek(start)
-            data = file.read(min(MAX_CHUNK, end - start))
+            data = file.read(min(protocol.MAX_CHUNK, end - start))
         last = start + len(data) - 1
         reply = self._patch(name, f"bytes {start}-{last}/*", data)
         self._moved(name, last + 1 if reply.log_size is None else reply.log_size)
@@ -120,7 +109,7 @@ class Output:
 
     def _patch(self, name: str, content_range: str, data: bytes) -> Reply:
         headers = {"Content-Type": "application/octet-stream", "Content-Range": content_range,
-                   CHUNK_CRC_HEADER: f"{zlib.crc32(data):08x}", **self._lease}
+                   protocol.CHUNK_CRC_HEADER: f"{zlib.crc32(data):08x}", **self._lease}
         reply = self.client.send("PATCH", f"{self._path('log')}?stream={name}", data, headers)
         self.cancelled = self.cancelled or reply.cancels
         return reply
@@ -131,29 +120,29 @@ class Output:
         self.offsets[name] = size
 
     def _send_artifact(self, number: int, artifact: Artifact) -> None:
-        with open_artifact(self.folder, artifact.path) as file:
+        with self.folder.open_own(artifact.path) as file:
             size, digest = os.fstat(file.fileno()).st_size, hashlib.sha256()
-            for part in iter(lambda: file.read(MAX_CHUNK), b""):
+            for part in iter(lambda: file.read(protocol.MAX_CHUNK), b""):
                 digest.update(part)
             file.seek(0)
-            query = urllib.parse.urlencode({"name": artifact.name, "type": os.path.splitext(artifact.name)[1].lstrip(".")})
+            query = urllib.parse.urlencode({"name": artifact.name, "type": artifact.type})
             headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size),
-                       SHA256_HEADER: digest.hexdigest(), **self._lease}
+                       protocol.SHA256_HEADER: digest.hexdigest(), **self._lease}
             try:
                 path = f"{self._path('artifacts')}/{number}?{query}"
                 self.client.send("PUT", path, _Part(file, size), headers, timeout=120)
             except Final as error:
-                if error.code == Code.STALE:
+                if error.code == protocol.Code.STALE:
                     raise
                 self.left_out.append(f"{artifact.name} ({error.refusal.detail or error.code})")
 
     def _path(self, verb: str) -> str:
-        return task_path(self.folder.task.task_id, verb)
+        return protocol.task_path(self.folder.task.task_id, verb)
 
     @property
     def _lease(self) -> dict[str, str]:
         task = self.folder.task
-        return {LEASE_SEQ_HEADER: str(task.lease_seq), LEASE_TOKEN_HEADER: task.token}
+        return {protocol.LEASE_SEQ_HEADER: str(task.lease_seq), protocol.LEASE_TOKEN_HEADER: task.token}
 
 
 class _Part:
@@ -162,7 +151,7 @@ class _Part:
     def __init__(self, file, left: int) -> None:
         self.file, self.left = file, left
 
-    def read(self, size: int = MAX_CHUNK) -> bytes:
+    def read(self, size: int = protocol.MAX_CHUNK) -> bytes:
         data = self.file.read(min(size, self.left))
         self.left -= len(data)
         return data
@@ -170,35 +159,27 @@ class _Part:
 
 def hashes(folder: TaskFolder, known: dict[str, str]) -> dict[str, str]:
     """Those of the exit record, and the ones it does not hold."""
-    return {name: known.get(name) or _sha256(folder.file(name)) for name in STREAMS}
+    return {name: known.get(name) or _sha256(folder.file(name)) for name in protocol.STREAMS}
 
 
-def find_artifacts(folder: TaskFolder):
-    """The regular files below out/, and the names of those beyond the limits."""
+def find_artifacts(folder: TaskFolder) -> tuple[list[Artifact], list[str]]:
+    """The regular files below out/ and the journal; and the names of those beyond the limits."""
     found: list[Artifact] = []
     left_out: list[str] = []
-    total = 0
+    room = protocol.MAX_ARTIFACTS_TOTAL
+    types = journal.read(folder).types
     for name, path, size in _walk(os.path.join(folder.scratch, "out")):
-        if size > MAX_ARTIFACT or total + size > MAX_ARTIFACTS_TOTAL or len(found) == MAX_ARTIFACTS:
+        if size > min(room, protocol.MAX_ARTIFACT) or len(found) == protocol.MAX_ARTIFACTS:
             left_out.append(f"{name} ({size} bytes)")
         else:
-            found.append(Artifact(name, path))
-            total += size
+            found.append(Artifact(name, path, types.get(name) or os.path.splitext(name)[1].lstrip(".")))
+            room -= size
+    if os.path.lexists(journal.path(folder)):
+        found.append(Artifact(protocol.JOURNAL, journal.path(folder), protocol.JOURNAL_TYPE))
     return found, left_out
 
 
-def open_artifact(folder: TaskFolder, path: str):
-    """Only what the task itself could read: the agent may be root, and the task may have left a link to anything."""
-    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    file = os.fdopen(number, "rb")
-    state, owner = os.fstat(number), os.lstat(folder.scratch).st_uid
-    if not stat.S_ISREG(state.st_mode) or state.st_uid != owner:
-        file.close()
-        raise OSError(f"{path} is no file of the task's own")
-    return file
-
-
-def _walk(top: str) -> Iterator[tuple]:
+def _walk(top: str) -> Iterator[tuple[str, str, int]]:
     for place, folders, names in os.walk(top):
         folders.sort()
         for name in sorted(names):
@@ -212,7 +193,7 @@ def _sha256(path: str) -> str:
     digest = hashlib.sha256()
     try:
         with open(path, "rb") as file:
-            for part in iter(lambda: file.read(MAX_CHUNK), b""):
+            for part in iter(lambda: file.read(protocol.MAX_CHUNK), b""):
                 digest.update(part)
     except FileNotFoundError:
         pass

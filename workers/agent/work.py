@@ -6,27 +6,16 @@ import time
 import traceback
 from typing import Any, Optional
 
-from . import report, stream, verify
-from .attach import Runner, kill_strays
+from . import attach, protocol, report, stream, verify
+from .attach import Runner
 from .client import Backoff, Final, NotAllowed, Transient, Trouble
 from .folder import TaskFolder
 from .job import Program, write_job
 from .kinds import KINDS
-from .protocol import (
-    CANCELLED,
-    KILL_GRACE_S,
-    NEVER_STARTED,
-    TIMED_OUT,
-    Code,
-    LeaseRequest,
-    StatusRequest,
-    command_of,
-    task_path,
-)  # fmt: skip
 from .record import ExitRecord
 from .signed import Refused
 
-_SHIM_PATIENCE_S = KILL_GRACE_S + 15   # beyond what the runner itself needs to stop a task
+_SHIM_PATIENCE_S = protocol.KILL_GRACE_S + 15   # beyond what the runner itself needs to stop a task
 
 
 class Withdrawn(Exception):
@@ -61,9 +50,7 @@ class Work:
         with self._lock:
             if self.cancelled_at is None:
                 self.cancelled_at = time.monotonic()
-                self.folder.mark("cancel")
-                if self.runner is not None:
-                    self.runner.cancel()
+                attach.cancel(self.folder)
 
     def stop(self) -> None:
         """End it because this agent ends for good; the result says so."""
@@ -95,7 +82,7 @@ class Work:
             self.host.revoked(trouble)
         except Exception:
             self.host.say(traceback.format_exc())
-            self._end(ExitRecord(NEVER_STARTED, reason="internal_error", error="The agent failed.",
+            self._end(ExitRecord(protocol.NEVER_STARTED, reason="internal_error", error="The agent failed.",
                                  traceback=traceback.format_exc()))  # fmt: skip
         finally:
             self.host.done(self)
@@ -111,7 +98,7 @@ class Work:
             else:
                 self._end(kind.run(self))
         except Refused as error:
-            self._end(ExitRecord(NEVER_STARTED, reason=error.code, error=error.text))
+            self._end(ExitRecord(protocol.NEVER_STARTED, reason=error.code, error=error.text))
 
     def _resume(self) -> None:
         """After a restart of the agent: whatever the folder says has happened meanwhile."""
@@ -129,8 +116,9 @@ class Work:
 
     def _require_allowed(self) -> None:
         host, claimed = self.host, self.claimed or {}
-        verify.check_command(claimed.get("command_signature"), command_of(claimed), self.task_id, self.task.lease_seq,
-                             host.identity.agent_id, host.trust, host.clock.now())  # fmt: skip
+        signed, command = claimed.get("command_signature"), protocol.command_of(claimed)
+        agent_id, now = host.identity.agent_id, host.clock.now()
+        verify.check_command(signed, command, self.task_id, self.task.lease_seq, agent_id, host.trust, now)
         host.policy.require(self.task)
         if host.work.was_started(self.task_id):
             raise Refused("policy_refused", "This task was started on this host before.")
@@ -149,8 +137,6 @@ class Work:
         with self._lock:
             self.runner = runner
             runner.go({"secrets": (self.claimed or {}).get("secrets", {}), "lease_until": self.lease_until})
-            if self.cancelled_at is not None:
-                runner.cancel()
 
     def permit(self) -> None:
         """Ask until there is an answer or the lease has ended. From the answer on the server counts it as running."""
@@ -167,7 +153,7 @@ class Work:
                 self.state = "executing"
                 return
             except Final as error:
-                if error.code == Code.FROZEN:
+                if error.code == protocol.Code.FROZEN:
                     self._give_back()
                 raise Withdrawn(f"not started: {error}") from error
             except Transient as error:
@@ -209,20 +195,21 @@ class Work:
     def _see_to_a_stuck_runner(self) -> None:
         """A runner that was itself stopped (SIGSTOP, a debugger) heeds neither its deadline nor a cancel."""
         if self.cancelled_at is not None and time.monotonic() - self.cancelled_at > _SHIM_PATIENCE_S:
-            self._kill_runner(ExitRecord(CANCELLED, reason="cancelled", error="The runner did not answer and was killed."))
+            self._kill_runner(protocol.CANCELLED, "cancelled")
         elif self.folder.running_s > self.task.options.execution_timeout + _SHIM_PATIENCE_S:
-            self._kill_runner(ExitRecord(TIMED_OUT, reason="timeout", error="The runner did not answer and was killed."))
+            self._kill_runner(protocol.TIMED_OUT, "timeout")
 
-    def _kill_runner(self, ended: ExitRecord) -> None:
+    def _kill_runner(self, exit_code: int, reason: str) -> None:
         escaped = self.runner.kill()  # type: ignore[union-attr]
-        self.folder.keep_record(dataclasses.replace(ended, escaped=escaped))
+        text = "The runner did not answer and was killed."
+        self.folder.keep_record(ExitRecord(exit_code, reason=reason, error=text, escaped=escaped))
 
     def _finish(self) -> None:
         if self.runner is not None:
             self.runner.close()
         ended = self.folder.record
         if ended is None:
-            ended = dataclasses.replace(report.lost(self.folder), escaped=kill_strays(self.task_id))
+            ended = dataclasses.replace(report.lost(self.folder), escaped=attach.kill_strays(self.task_id))
         self._end(ended)
 
     def _end(self, ended: Optional[ExitRecord]) -> None:
@@ -251,7 +238,7 @@ class Work:
 
     def _send_rest(self, ended: ExitRecord) -> None:
         """While other tasks go on: in the queue this would hold up their results."""
-        if ended.exit_code == NEVER_STARTED or self.host.leaving.is_set():
+        if ended.exit_code == protocol.NEVER_STARTED or self.host.leaving.is_set():
             return
         try:
             if self.output.far_behind:
@@ -262,9 +249,10 @@ class Work:
 
     def _status(self, state: str, exit_code: Optional[int] = None) -> None:
         """News that the server can do without."""
-        self.state, lease = state, self._lease
+        self.state = state
+        message = protocol.StatusRequest(self.task.lease_seq, self.task.token, state, exit_code)
         try:
-            self.host.client.call("POST", self._path("status"), StatusRequest(lease.lease_seq, lease.token, state, exit_code))
+            self.host.client.call("POST", self._path("status"), message)
         except (Transient, Final):
             pass
 
@@ -276,8 +264,8 @@ class Work:
             pass
 
     def _path(self, verb: str) -> str:
-        return task_path(self.task_id, verb)
+        return protocol.task_path(self.task_id, verb)
 
     @property
-    def _lease(self) -> LeaseRequest:
-        return LeaseRequest(self.task.lease_seq, self.task.token)
+    def _lease(self) -> protocol.LeaseRequest:
+        return protocol.LeaseRequest(self.task.lease_seq, self.task.token)

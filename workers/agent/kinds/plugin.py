@@ -1,4 +1,4 @@
-"""A Python function, from a signed bundle, the agent's plugins folder or an installed module."""
+"""A Python plugin: a signed bundle, or a function from the agent's plugins folder or an installed module."""
 
 import re
 from collections.abc import Iterator
@@ -14,17 +14,17 @@ _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
 
 @contextmanager
 def prepared(work) -> Iterator[Program]:
-    call = _call(work.task.data, work.host.work.path("plugins"))
+    plugin = _plugin(work.task.data, work.host.work.path("plugins"))
     if work.task.manifest is None:
-        yield Program(plugin=call)
+        yield Program(plugin=plugin)
         return
     with download.payload(work, str(work.task.data.get("plugin_id"))) as payload:
         start = payload.start()
-        call["path"], call["bundle"] = start.argv[0], next(iter(start.pass_fds), None)
-        yield Program(plugin=call, pass_fds=start.pass_fds, recheck=payload.require_intact)
+        plugin["path"], plugin["bundle"] = start.executable, next(iter(start.pass_fds), -1)
+        yield Program(plugin=plugin, pass_fds=start.pass_fds, recheck=payload.require_intact)
 
 
-def _call(data: dict[str, Any], path: str) -> dict[str, Any]:
+def _plugin(data: dict[str, Any], path: str) -> dict[str, Any]:
     module, action = data.get("module") or data.get("plugin_id"), data.get("action") or "run"
     args, kwargs = data.get("args") or [], data.get("kwargs") or {}
     if not isinstance(module, str) or not _MODULE.match(module):
@@ -35,4 +35,5 @@ def _call(data: dict[str, Any], path: str) -> dict[str, Any]:
         raise Refused("invalid_input", "args must be a list and kwargs an object.")
     if not args and data.get("input_data") is not None:
         args = [data["input_data"]]
-    return {"module": module, "action": action, "args": args, "kwargs": kwargs, "path": path, "bundle": None}
+    return {"module": module, "action": action, "args": args, "kwargs": kwargs, "call": data, "path": path,
+            "bundle": None}  # fmt: skip

@@ -69,5 +69,6 @@ def _tried(path: str) -> str:
     except subprocess.SubprocessError as error:
         raise Refused("update_failed", f"The new program does not run here: {error}.") from error
     if answer.returncode != 0:
-        raise Refused("update_failed", "The new program does not run here: " + answer.stderr.decode(errors="replace")[-500:])
+        said = answer.stderr.decode(errors="replace")[-500:]
+        raise Refused("update_failed", f"The new program does not run here: {said}")
     return answer.stdout.decode().strip()
