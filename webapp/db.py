@@ -19,6 +19,8 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, with_loader_criteria
 from sqlalchemy.orm.session import ORMExecuteState
 
@@ -102,16 +104,15 @@ class OrgSession(FlaskSession):
 class Database(SQLAlchemy):
     """`reading_engine` shares the pool but opens transactions that the database itself keeps read-only."""
 
-    _reading: dict[int, sa.Engine]
-
     def reading_engine(self, engine: sa.Engine) -> sa.Engine:
-        known = self.__dict__.setdefault("_reading", {})
-        if id(engine) not in known:
-            known[id(engine)] = engine.execution_options(reading=True, postgresql_readonly=True)
-        return known[id(engine)]
+        twin: sa.Engine | None = engine.__dict__.get("reading_twin")
+        if twin is None:
+            twin = engine.__dict__["reading_twin"] = engine.execution_options(reading=True, postgresql_readonly=True)
+        return twin
 
 
-db = Database(session_options={"class_": OrgSession}, disable_autonaming=True)
+# Rows stay readable after a commit: verbs keep them in step with the database, and threads hand them on.
+db = Database(session_options={"class_": OrgSession, "expire_on_commit": False}, disable_autonaming=True)
 
 
 def init(app: Flask, settings: Settings) -> None:
@@ -254,6 +255,19 @@ def _check_new(row: OrgScoped, scope: Scope | None) -> None:
         row.organization_id = scope.writing
     elif not scope.everything and row.organization_id not in (scope.writing, *scope.reading):
         raise ScopeMissing(f"a new {type(row).__name__} names a foreign organisation")
+
+
+def upsert(model: type[Base], rows: list[dict[str, Any]], keys: list[str], update: list[str]) -> None:
+    """Insert, or where a row with these keys is there, take over `update`."""
+    if not rows:
+        return
+    insert = sqlite_insert if dialect() == "sqlite" else postgresql_insert
+    statement = insert(model)
+    changes = {name: statement.excluded[name] for name in update}
+    db.session.execute(
+        statement.on_conflict_do_update(index_elements=keys, set_=changes) if changes
+        else statement.on_conflict_do_nothing(index_elements=keys), rows,
+    )  # fmt: skip
 
 
 def dialect() -> str:

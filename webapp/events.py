@@ -85,6 +85,11 @@ def record_all(rows: Iterable[dict[str, Any]]) -> None:
     session.info.setdefault("touched", set()).update(r["organization_id"] for r in rows)
 
 
+def touch(organization_id: int) -> None:
+    """Something that pages show has changed without an event: progress, a counter."""
+    db.session().info.setdefault("touched", set()).add(organization_id)
+
+
 # Pages poll with a tag made of these counters; the caretaker corrects them from the newest event id.
 def revision_key(organization_id: int) -> str:
     return f"muster:rev:{organization_id}"

@@ -16,8 +16,8 @@ from webapp.config import Settings
 LOOPS = {
     "scheduler": "workers.scheduler:main",
     "caretaker": "workers.caretaker:main",
-    "courier": "workers.courier:main",
-    "wake": "workers.wake:main",
+
+
 }
 LAST_ROUND_SECONDS = 25.0
 LONGEST_PAUSE = 30.0

@@ -27,11 +27,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit_seal")),
     )
     with op.batch_alter_table("audit_seal", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_audit_seal_organization_id"),
-            ["organization_id"],
-            unique=False,
-        )
+        batch_op.create_index(batch_op.f("ix_audit_seal_organization_id"), ["organization_id"], unique=False)
 
     op.create_table(
         "organization",
@@ -43,6 +39,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organization")),
         sa.UniqueConstraint("slug", name=op.f("uq_organization_slug")),
     )
+    op.create_table(
+        "process",
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("host", sa.String(length=255), nullable=False),
+        sa.Column("pid", sa.Integer(), nullable=False),
+        sa.Column("started_at", UtcDateTime(), nullable=False),
+        sa.Column("seen_at", UtcDateTime(), nullable=False),
+        sa.Column("facts", Json, nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_process")),
+    )
+    with op.batch_alter_table("process", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_process_kind"), ["kind"], unique=False)
+
     op.create_table(
         "user",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -96,23 +106,15 @@ def upgrade() -> None:
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_agent_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_agent_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_agent")),
-        sa.UniqueConstraint(
-            "organization_id", "id", name=op.f("uq_agent_organization_id_id")
-        ),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_agent_organization_id_id")),
         sa.UniqueConstraint("uuid", name=op.f("uq_agent_uuid")),
     )
     with op.batch_alter_table("agent", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_agent_hostname", ["organization_id", "hostname"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_agent_last_seen_at"), ["last_seen_at"], unique=False
-        )
+        batch_op.create_index("ix_agent_hostname", ["organization_id", "hostname"], unique=False)
+        batch_op.create_index(batch_op.f("ix_agent_last_seen_at"), ["last_seen_at"], unique=False)
 
     op.create_table(
         "audit",
@@ -132,19 +134,13 @@ def upgrade() -> None:
         sa.Column("prev_hash", sa.String(length=64), nullable=True),
         sa.Column("hash", sa.String(length=64), nullable=True),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_audit_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_audit_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_audit")),
-        sa.UniqueConstraint(
-            "organization_id", "seq", name=op.f("uq_audit_organization_id_seq")
-        ),
+        sa.UniqueConstraint("organization_id", "seq", name=op.f("uq_audit_organization_id_seq")),
     )
     with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_audit_newest", ["organization_id", "id"], unique=False
-        )
+        batch_op.create_index("ix_audit_newest", ["organization_id", "id"], unique=False)
         batch_op.create_index(
             "ix_audit_unchained",
             ["id"],
@@ -167,21 +163,12 @@ def upgrade() -> None:
         sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_batch_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_batch_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
-        sa.UniqueConstraint(
-            "organization_id", "id", name=op.f("uq_batch_organization_id_id")
-        ),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_batch_organization_id_id")),
         sa.UniqueConstraint("uuid", name=op.f("uq_batch_uuid")),
     )
-    with op.batch_alter_table("batch", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_batch_newest", ["organization_id", "id"], unique=False
-        )
-
     op.create_table(
         "event",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
@@ -201,19 +188,13 @@ def upgrade() -> None:
         sa.Column("handled_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_event_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_event_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_event_organization", ["organization_id", "id"], unique=False
-        )
-        batch_op.create_index(
-            "ix_event_subject", ["subject", "subject_id", "id"], unique=False
-        )
+        batch_op.create_index("ix_event_organization", ["organization_id", "id"], unique=False)
+        batch_op.create_index("ix_event_subject", ["subject", "subject_id", "id"], unique=False)
         batch_op.create_index(
             "ix_event_unhandled",
             ["id"],
@@ -240,20 +221,11 @@ def upgrade() -> None:
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_object_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_object_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_object")),
-        sa.UniqueConstraint(
-            "organization_id", "id", name=op.f("uq_object_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "organization_id",
-            "type",
-            "key",
-            name=op.f("uq_object_organization_id_type_key"),
-        ),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_object_organization_id_id")),
+        sa.UniqueConstraint("organization_id", "type", "key", name=op.f("uq_object_organization_id_type_key")),
     )
     op.create_table(
         "plugin_setting",
@@ -266,16 +238,10 @@ def upgrade() -> None:
         sa.Column("updated_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_plugin_setting_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_plugin_setting_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_plugin_setting")),
-        sa.UniqueConstraint(
-            "organization_id",
-            "plugin_id",
-            name=op.f("uq_plugin_setting_organization_id_plugin_id"),
-        ),
+        sa.UniqueConstraint("organization_id", "plugin_id", name=op.f("uq_plugin_setting_organization_id_plugin_id")),
     )
     op.create_table(
         "role",
@@ -285,17 +251,11 @@ def upgrade() -> None:
         sa.Column("permissions", Json, nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_role_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_role_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
-        sa.UniqueConstraint(
-            "organization_id", "id", name=op.f("uq_role_organization_id_id")
-        ),
-        sa.UniqueConstraint(
-            "organization_id", "name", name=op.f("uq_role_organization_id_name")
-        ),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_role_organization_id_id")),
+        sa.UniqueConstraint("organization_id", "name", name=op.f("uq_role_organization_id_name")),
     )
     op.create_table(
         "session",
@@ -307,21 +267,12 @@ def upgrade() -> None:
         sa.Column("agent", sa.String(length=300), nullable=False),
         sa.Column("data", Json, nullable=False),
         sa.Column("revoked_at", UtcDateTime(), nullable=True),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["user.id"],
-            name=op.f("fk_session_user_id_user"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_session_user_id_user"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_session")),
     )
     with op.batch_alter_table("session", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_session_seen_at"), ["seen_at"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_session_user_id"), ["user_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_session_seen_at"), ["seen_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_session_user_id"), ["user_id"], unique=False)
 
     op.create_table(
         "task_count",
@@ -330,16 +281,12 @@ def upgrade() -> None:
         sa.Column("delta", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_task_count_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_task_count_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_count")),
     )
     with op.batch_alter_table("task_count", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_task_count_sum", ["organization_id", "status", "delta"], unique=False
-        )
+        batch_op.create_index("ix_task_count_sum", ["organization_id", "status", "delta"], unique=False)
 
     op.create_table(
         "task_limit",
@@ -348,14 +295,10 @@ def upgrade() -> None:
         sa.Column("max", sa.Integer(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_task_limit_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_task_limit_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_limit")),
-        sa.UniqueConstraint(
-            "organization_id", "name", name=op.f("uq_task_limit_organization_id_name")
-        ),
+        sa.UniqueConstraint("organization_id", "name", name=op.f("uq_task_limit_organization_id_name")),
     )
     op.create_table(
         "token",
@@ -370,16 +313,9 @@ def upgrade() -> None:
         sa.Column("revoked_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_token_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_token_organization_id_organization")
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["user.id"],
-            name=op.f("fk_token_user_id_user"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_token_user_id_user"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_token")),
     )
     with op.batch_alter_table("token", schema=None) as batch_op:
@@ -397,22 +333,11 @@ def upgrade() -> None:
             name=op.f("fk_membership_organization_id_role_id_role"),
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_membership_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_membership_organization_id_organization")
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"],
-            ["user.id"],
-            name=op.f("fk_membership_user_id_user"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_membership_user_id_user"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
-        sa.UniqueConstraint(
-            "user_id",
-            "organization_id",
-            name=op.f("uq_membership_user_id_organization_id"),
-        ),
+        sa.UniqueConstraint("user_id", "organization_id", name=op.f("uq_membership_user_id_organization_id")),
     )
     op.create_table(
         "task",
@@ -447,12 +372,7 @@ def upgrade() -> None:
         sa.Column("status", sa.String(length=12), nullable=False),
         sa.Column("moves", sa.Integer(), nullable=False),
         sa.Column("priority", sa.Integer(), nullable=False),
-        sa.Column(
-            "rank",
-            sa.Integer(),
-            sa.Computed("10 - priority", persisted=True),
-            nullable=False,
-        ),
+        sa.Column("rank", sa.Integer(), sa.Computed("10 - priority", persisted=True), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("not_before", UtcDateTime(), nullable=True),
         sa.Column("queued_at", UtcDateTime(), nullable=True),
@@ -506,41 +426,28 @@ def upgrade() -> None:
             name=op.f("fk_task_organization_id_batch_id_batch"),
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_task_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_task_organization_id_organization")
         ),
-        sa.ForeignKeyConstraint(
-            ["original_task_id"],
-            ["task.id"],
-            name=op.f("fk_task_original_task_id_task"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["rescheduled_from_id"],
-            ["task.id"],
-            name=op.f("fk_task_rescheduled_from_id_task"),
-        ),
+        sa.ForeignKeyConstraint(["original_task_id"], ["task.id"], name=op.f("fk_task_original_task_id_task")),
+        sa.ForeignKeyConstraint(["rescheduled_from_id"], ["task.id"], name=op.f("fk_task_rescheduled_from_id_task")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task")),
-        sa.UniqueConstraint(
-            "organization_id", "id", name=op.f("uq_task_organization_id_id")
-        ),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_task_organization_id_id")),
         sa.UniqueConstraint("original_task_id", "retry_number", name="uq_task_chain"),
         sa.UniqueConstraint("uuid", name=op.f("uq_task_uuid")),
     )
     with op.batch_alter_table("task", schema=None) as batch_op:
-        batch_op.create_index("ix_task_batch", ["batch_id", "id"], unique=False)
-        batch_op.create_index("ix_task_by_agent", ["agent_id", "id"], unique=False)
-        batch_op.create_index("ix_task_by_plugin", ["plugin_id", "id"], unique=False)
+        batch_op.create_index("ix_task_batch", ["batch_id", "deleted_at", "latest", "status"], unique=False)
+        batch_op.create_index("ix_task_by_agent", ["agent_id", "batch_id"], unique=False)
+        batch_op.create_index("ix_task_by_plugin", ["plugin_id", "batch_id"], unique=False)
         batch_op.create_index(
             "ix_task_by_schedule",
-            ["schedule_id", "id"],
+            ["schedule_id", "batch_id"],
             unique=False,
             sqlite_where=sa.text("schedule_id IS NOT NULL"),
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
         )
-        batch_op.create_index(
-            "ix_task_by_status", ["organization_id", "status", "id"], unique=False
-        )
+        batch_op.create_index("ix_task_by_status", ["organization_id", "status", "batch_id"], unique=False)
+        batch_op.create_index("ix_task_by_type", ["organization_id", "type", "batch_id"], unique=False)
         batch_op.create_index(
             "ix_task_claim",
             ["executor", "agent_id", "rank", "queued_at", "id"],
@@ -559,14 +466,10 @@ def upgrade() -> None:
             "ix_task_leased",
             ["lease_until"],
             unique=False,
-            sqlite_where=sa.text(
-                "status IN ('assigned', 'downloading', 'executing', 'reporting')"
-            ),
-            postgresql_where=sa.text(
-                "status IN ('assigned', 'downloading', 'executing', 'reporting')"
-            ),
+            sqlite_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
+            postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
         )
-        batch_op.create_index("ix_task_newest", ["organization_id", "id"], unique=False)
+        batch_op.create_index("ix_task_newest", ["organization_id", "batch_id"], unique=False)
         batch_op.create_index(
             "ix_task_waiting",
             ["expires_at"],
@@ -590,20 +493,11 @@ def upgrade() -> None:
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_file_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_file_organization_id_organization")
         ),
-        sa.ForeignKeyConstraint(
-            ["task_id"],
-            ["task.id"],
-            name=op.f("fk_file_task_id_task"),
-            ondelete="SET NULL",
-        ),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_file_task_id_task"), ondelete="SET NULL"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_file")),
-        sa.UniqueConstraint(
-            "organization_id", "id", name=op.f("uq_file_organization_id_id")
-        ),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_file_organization_id_id")),
         sa.UniqueConstraint("task_id", "name", name=op.f("uq_file_task_id_name")),
         sa.UniqueConstraint("uuid", name=op.f("uq_file_uuid")),
     )
@@ -622,22 +516,12 @@ def upgrade() -> None:
         sa.Column("resolved", sa.Boolean(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_late_result_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_late_result_organization_id_organization")
         ),
-        sa.ForeignKeyConstraint(
-            ["task_id"],
-            ["task.id"],
-            name=op.f("fk_late_result_task_id_task"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_late_result_task_id_task"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_late_result")),
         sa.UniqueConstraint(
-            "task_id",
-            "lease_seq",
-            "body_sha256",
-            name=op.f("uq_late_result_task_id_lease_seq_body_sha256"),
+            "task_id", "lease_seq", "body_sha256", name=op.f("uq_late_result_task_id_lease_seq_body_sha256")
         ),
     )
     op.create_table(
@@ -659,9 +543,7 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_note_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_note_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_note")),
     )
@@ -685,25 +567,14 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_object_task_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_object_task_organization_id_organization")
         ),
-        sa.ForeignKeyConstraint(
-            ["task_id"],
-            ["task.id"],
-            name=op.f("fk_object_task_task_id_task"),
-            ondelete="CASCADE",
-        ),
+        sa.ForeignKeyConstraint(["task_id"], ["task.id"], name=op.f("fk_object_task_task_id_task"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_object_task")),
-        sa.UniqueConstraint(
-            "task_id", "object_id", name=op.f("uq_object_task_task_id_object_id")
-        ),
+        sa.UniqueConstraint("task_id", "object_id", name=op.f("uq_object_task_task_id_object_id")),
     )
     with op.batch_alter_table("object_task", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_object_task_object", ["object_id", "id"], unique=False
-        )
+        batch_op.create_index("ix_object_task_object", ["object_id", "id"], unique=False)
 
     op.create_table(
         "task_edge",
@@ -714,27 +585,15 @@ def upgrade() -> None:
         sa.Column("consumed_at", UtcDateTime(), nullable=True),
         sa.Column("met", sa.Boolean(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(["child_id"], ["task.id"], name=op.f("fk_task_edge_child_id_task"), ondelete="CASCADE"),
         sa.ForeignKeyConstraint(
-            ["child_id"],
-            ["task.id"],
-            name=op.f("fk_task_edge_child_id_task"),
-            ondelete="CASCADE",
+            ["organization_id"], ["organization.id"], name=op.f("fk_task_edge_organization_id_organization")
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_task_edge_organization_id_organization"),
-        ),
-        sa.ForeignKeyConstraint(
-            ["parent_id"],
-            ["task.id"],
-            name=op.f("fk_task_edge_parent_id_task"),
-            ondelete="CASCADE",
+            ["parent_id"], ["task.id"], name=op.f("fk_task_edge_parent_id_task"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_edge")),
-        sa.UniqueConstraint(
-            "parent_id", "child_id", name=op.f("uq_task_edge_parent_id_child_id")
-        ),
+        sa.UniqueConstraint("parent_id", "child_id", name=op.f("uq_task_edge_parent_id_child_id")),
     )
     with op.batch_alter_table("task_edge", schema=None) as batch_op:
         batch_op.create_index("ix_task_edge_child", ["child_id"], unique=False)
@@ -749,22 +608,15 @@ def upgrade() -> None:
         sa.Column("at", UtcDateTime(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
-            ["note_id"],
-            ["note.id"],
-            name=op.f("fk_note_revision_note_id_note"),
-            ondelete="CASCADE",
+            ["note_id"], ["note.id"], name=op.f("fk_note_revision_note_id_note"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
-            ["organization_id"],
-            ["organization.id"],
-            name=op.f("fk_note_revision_organization_id_organization"),
+            ["organization_id"], ["organization.id"], name=op.f("fk_note_revision_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_note_revision")),
     )
     with op.batch_alter_table("note_revision", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_note_revision_note_id"), ["note_id"], unique=False
-        )
+        batch_op.create_index(batch_op.f("ix_note_revision_note_id"), ["note_id"], unique=False)
 
     # ### end Alembic commands ###
 
@@ -802,12 +654,8 @@ def downgrade() -> None:
         batch_op.drop_index("ix_task_newest")
         batch_op.drop_index(
             "ix_task_leased",
-            sqlite_where=sa.text(
-                "status IN ('assigned', 'downloading', 'executing', 'reporting')"
-            ),
-            postgresql_where=sa.text(
-                "status IN ('assigned', 'downloading', 'executing', 'reporting')"
-            ),
+            sqlite_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
+            postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
         )
         batch_op.drop_index(
             "ix_task_due",
@@ -815,10 +663,9 @@ def downgrade() -> None:
             postgresql_where=sa.text("status = 'scheduled'"),
         )
         batch_op.drop_index(
-            "ix_task_claim",
-            sqlite_where=sa.text("status = 'pending'"),
-            postgresql_where=sa.text("status = 'pending'"),
+            "ix_task_claim", sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")
         )
+        batch_op.drop_index("ix_task_by_type")
         batch_op.drop_index("ix_task_by_status")
         batch_op.drop_index(
             "ix_task_by_schedule",
@@ -850,9 +697,7 @@ def downgrade() -> None:
     op.drop_table("object")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(
-            "uq_event_seq",
-            sqlite_where=sa.text("seq IS NOT NULL"),
-            postgresql_where=sa.text("seq IS NOT NULL"),
+            "uq_event_seq", sqlite_where=sa.text("seq IS NOT NULL"), postgresql_where=sa.text("seq IS NOT NULL")
         )
         batch_op.drop_index(
             "ix_event_unhandled",
@@ -863,15 +708,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_event_organization")
 
     op.drop_table("event")
-    with op.batch_alter_table("batch", schema=None) as batch_op:
-        batch_op.drop_index("ix_batch_newest")
-
     op.drop_table("batch")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(
-            "ix_audit_unchained",
-            sqlite_where=sa.text("hash IS NULL"),
-            postgresql_where=sa.text("hash IS NULL"),
+            "ix_audit_unchained", sqlite_where=sa.text("hash IS NULL"), postgresql_where=sa.text("hash IS NULL")
         )
         batch_op.drop_index("ix_audit_newest")
 
@@ -882,6 +722,10 @@ def downgrade() -> None:
 
     op.drop_table("agent")
     op.drop_table("user")
+    with op.batch_alter_table("process", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_process_kind"))
+
+    op.drop_table("process")
     op.drop_table("organization")
     with op.batch_alter_table("audit_seal", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_seal_organization_id"))

@@ -8,7 +8,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from webapp.db import db
-from webapp.plugins.catalogue import catalogue, find
+from webapp.plugins.catalogue import catalogue
+from webapp.plugins.catalogue import find as find
 from webapp.plugins.discovery import Plugin
 from webapp.plugins.models import PluginSetting
 
@@ -29,11 +30,9 @@ def usable(executor: str = "worker") -> Sequence[Plugin]:
     return sorted(found, key=lambda plugin: plugin.manifest.name.lower())
 
 
-def effective_settings(plugin: Plugin) -> dict[str, Any]:
+def effective_settings(plugin: Plugin, organization_id: int) -> dict[str, Any]:
     """The plugin's defaults under what the organisation has set. Secrets are added where the task runs."""
-    row = settings_of(plugin.id)
+    mine = sa.select(PluginSetting).where(PluginSetting.organization_id == organization_id)
+    row = db.session.scalar(mine.where(PluginSetting.plugin_id == plugin.id))
     defaults = {parameter.name: parameter.default for parameter in plugin.manifest.settings}
     return defaults | (row.settings if row else {})
-
-
-__all__ = ["effective_settings", "enabled", "find", "settings_of", "usable"]

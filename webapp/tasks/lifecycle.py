@@ -94,7 +94,8 @@ def request_stop(task: Task, by: Actor, now: datetime) -> None:
     update(task, now, Task.status.in_(states.STARTED), Task.cancel_requested_at.is_(None),
             cancel_requested_at=now, cancel_requested_by=by.name)
     events.record(task.organization_id, "task.stop_requested", "task", task.id, by, now)
-    wake.stop_after_commit(task)
+    if task.executor == "agent":
+        wake.agents_after_commit([task])  # a worker looks every 2 s
 
 
 def run_now(task: Task, by: Actor, now: datetime) -> None:
@@ -160,6 +161,12 @@ def give_back(task: Task, lease: Lease | None, by: Actor, now: datetime, text: s
           assigned_at=None, deadline=None, rung_at=None, unreachable_at=None, event={"text": text},
           **({"agent_id": None, "agent_name": ""} if task.owner == "anyone" else {}))
     ring([task])
+
+
+def progress(task: Task, lease: Lease, percent: int, text: str, now: datetime) -> None:
+    """How far it says it is; a fact of the row, not an event."""
+    update(task, now, Task.status == Status.EXECUTING, *lease.guard, progress=percent, progress_text=text[:200] or None)
+    events.touch(task.organization_id)
 
 
 def report(task: Task, lease: Lease, by: Actor, now: datetime, exit_code: int) -> None:

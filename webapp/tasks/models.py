@@ -26,7 +26,6 @@ class Batch(OrgScoped, Base):
     __tablename__ = "batch"
     __table_args__ = (
         sa.UniqueConstraint("organization_id", "id"),
-        sa.Index("ix_batch_newest", "organization_id", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -50,12 +49,14 @@ class Task(OrgScoped, Base):
         sa.UniqueConstraint("original_task_id", "retry_number", name="uq_task_chain"),
         sa.ForeignKeyConstraint(["organization_id", "batch_id"], ["batch.organization_id", "batch.id"]),
         sa.ForeignKeyConstraint(["organization_id", "agent_id"], ["agent.organization_id", "agent.id"]),
-        sa.Index("ix_task_batch", "batch_id", "id"),
-        sa.Index("ix_task_newest", "organization_id", "id"),
-        sa.Index("ix_task_by_status", "organization_id", "status", "id"),
-        sa.Index("ix_task_by_agent", "agent_id", "id"),
-        sa.Index("ix_task_by_plugin", "plugin_id", "id"),
-        sa.Index("ix_task_by_schedule", "schedule_id", "id",
+        # Lists are keyed by batch: each filter that can be rare reads an index that is already in that order.
+        sa.Index("ix_task_batch", "batch_id", "deleted_at", "latest", "status"),
+        sa.Index("ix_task_newest", "organization_id", "batch_id"),
+        sa.Index("ix_task_by_status", "organization_id", "status", "batch_id"),
+        sa.Index("ix_task_by_type", "organization_id", "type", "batch_id"),
+        sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
+        sa.Index("ix_task_by_plugin", "plugin_id", "batch_id"),
+        sa.Index("ix_task_by_schedule", "schedule_id", "batch_id",
                  sqlite_where=sa.text("schedule_id IS NOT NULL"), postgresql_where=sa.text("schedule_id IS NOT NULL")),
         sa.Index("ix_task_claim", "executor", "agent_id", "rank", "queued_at", "id",
                  sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")),

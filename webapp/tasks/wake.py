@@ -10,7 +10,6 @@ from webapp.db import db
 from webapp.tasks.models import Task
 
 CHANNEL = "muster:wake"
-STOP_CHANNEL = "muster:stop"
 
 
 def agents_after_commit(tasks: Sequence[Task]) -> None:
@@ -22,11 +21,3 @@ def agents_after_commit(tasks: Sequence[Task]) -> None:
         text = json.dumps({"org": organization_id, "agents": [] if 0 in agents else sorted(agents)})
         queue.after_commit(db.session, lambda text=text: queue.publish(CHANNEL, text))
 
-
-def stop_after_commit(task: Task) -> None:
-    """The worker that runs it listens; an agent hears it by the wake channel or its next reply."""
-    if task.executor == "worker":
-        uuid = task.uuid
-        queue.after_commit(db.session, lambda: queue.publish(STOP_CHANNEL, uuid))
-    else:
-        agents_after_commit([task])

@@ -1,0 +1,261 @@
+"""Reading tasks: one, a batch's, a page of a list, counts. Never counts beyond a cap, never skips by offset.
+
+A list is a list of batches. A batch shows when one of its tasks matches, newest first, and the page is keyed by
+the batch's id, so that the thousandth page costs what the first does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import load_only
+
+from webapp.access.models import Organization
+from webapp.agents.models import Agent
+from webapp.db import db
+from webapp.tasks.filters import Filter
+from webapp.tasks.models import Batch, Count, Edge, Note, Task
+from webapp.tasks.search import matching_words
+from webapp.tasks.states import OPEN
+
+COUNT_CAP = 10_000
+ID_CAP = 100_000
+SPLIT_CAP = 40  # (organisation, status) pairs that are read from the index one by one
+
+ROW = (
+    Task.id, Task.uuid, Task.batch_id, Task.organization_id, Task.type, Task.what, Task.input, Task.plugin_id, Task.executor,
+    Task.owner, Task.target, Task.agent_id, Task.agent_name, Task.status, Task.trigger, Task.retry_number,
+    Task.max_retries, Task.original_task_id, Task.latest, Task.created_at, Task.started_at, Task.ended_at, Task.updated_at,
+    Task.not_before, Task.cancel_requested_at, Task.exit_code, Task.outcome, Task.outcome_known, Task.reason, Task.error,
+    Task.late, Task.progress, Task.progress_text, Task.note_count, Task.created_by, Task.schedule_id, Task.tags,
+    Task.unreachable_at, Task.deleted_at,
+)  # fmt: skip
+
+
+@dataclass
+class Line:
+    """A row of the list: a batch with its counts, and its only task when there is one."""
+
+    batch: Batch
+    counts: dict[str, int]
+    task: Task | None = None
+
+    @property
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+
+@dataclass
+class Page:
+    lines: list[Line] = field(default_factory=list)
+    newer: int | None = None  # cursor of the page with newer batches
+    older: int | None = None
+
+
+def by_uuid(uuid: str) -> Task | None:
+    """By the whole id, or by a beginning of at least 8 that is only one task's."""
+    if len(uuid) == 36:
+        return db.session.scalar(sa.select(Task).where(Task.uuid == uuid, Task.deleted_at.is_(None)))
+    if len(uuid) < 8:
+        return None
+    between = Task.uuid.between(uuid, uuid + "~")
+    found = db.session.scalars(sa.select(Task).where(between, Task.deleted_at.is_(None)).limit(2)).all()
+    return found[0] if len(found) == 1 else None
+
+
+def by_uuids(uuids: Iterable[str]) -> dict[str, Task]:
+    found: dict[str, Task] = {}
+    wanted = list(dict.fromkeys(uuids))
+    for start in range(0, len(wanted), 500):
+        rows = db.session.scalars(sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), Task.deleted_at.is_(None)))
+        found |= {task.uuid: task for task in rows}
+    return found
+
+
+def batch_by_uuid(uuid: str) -> Batch | None:
+    return db.session.scalar(sa.select(Batch).where(Batch.uuid == uuid))
+
+
+def page(chosen: Filter, per: int, after: int | None = None, before: int | None = None) -> Page:
+    """`after` goes to older batches, `before` to newer ones."""
+    ids = _batch_ids(chosen, per + 1, after, before)
+    more, ids = len(ids) > per, ids[:per]
+    if before is not None:
+        ids.reverse()
+    lines = _lines(ids, chosen)
+    result = Page(lines)
+    if ids:
+        result.older = ids[-1] if (more if before is None else True) else None
+        result.newer = ids[0] if (more if before is not None else after is not None) else None
+    return result
+
+
+def newer_than(chosen: Filter, batch_id: int, cap: int = 100) -> int:
+    """How many batches that match came after this one."""
+    return len(_batch_ids(chosen, cap, None, batch_id))
+
+
+def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
+    if chosen.empty:
+        alive = sa.exists().where(Task.batch_id == Batch.id, Task.deleted_at.is_(None))
+        statement = _keyed(sa.select(Batch.id).where(alive), Batch.id, limit, after, before)
+        return list(db.session.scalars(statement))
+    conditions = where(chosen)
+    parts = [
+        _keyed(sa.select(Task.batch_id).distinct().where(*conditions, *split), Task.batch_id, limit, after, before)
+        for split in _splits(chosen)
+    ]
+    if len(parts) == 1:
+        return list(db.session.scalars(parts[0]))
+    found = {batch_id for part in parts for batch_id in db.session.scalars(part)}
+    return sorted(found, reverse=before is None)[:limit]
+
+
+def _keyed(statement: Any, key: Any, limit: int, after: int | None, before: int | None) -> Any:
+    if before is not None:
+        return statement.where(key > before).order_by(key).limit(limit)
+    if after is not None:
+        statement = statement.where(key < after)
+    return statement.order_by(key.desc()).limit(limit)
+
+
+def _splits(chosen: Filter) -> list[tuple[sa.ColumnElement[bool], ...]]:
+    """One statement a status: each reads its index in order, where IN would read all and sort."""
+    statuses = chosen.statuses
+    if not statuses or len(statuses) > SPLIT_CAP:
+        return [()]
+    return [(Task.status == status,) for status in sorted(statuses)]
+
+
+def _lines(ids: Sequence[int], chosen: Filter) -> list[Line]:
+    if not ids:
+        return []
+    batches = {batch.id: batch for batch in db.session.scalars(sa.select(Batch).where(Batch.id.in_(ids)))}
+    counts: dict[int, dict[str, int]] = {}
+    counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(
+        Task.batch_id.in_(ids), Task.deleted_at.is_(None), Task.latest.is_(True)
+    )
+    for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
+        counts.setdefault(batch_id, {})[status] = number
+    single = [batch_id for batch_id in ids if sum(counts.get(batch_id, {}).values()) == 1]
+    only = {row.batch_id: row for row in db.session.scalars(
+        sa.select(Task).options(load_only(*ROW)).where(
+            Task.batch_id.in_(single), Task.deleted_at.is_(None), Task.latest.is_(True)))}  # fmt: skip
+    return [Line(batches[i], counts[i], only.get(i)) for i in ids if i in batches and i in counts]
+
+
+def children(batch: Batch, chosen: Filter, limit: int = 50, after: int | None = None) -> list[Task]:
+    """The latest attempts of a batch's tasks: failing ones are easier found by filter than by order, so by id."""
+    rows = sa.select(Task).options(load_only(*ROW)).where(
+        Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True), *where(chosen)
+    )
+    if after is not None:
+        rows = rows.where(Task.id > after)
+    return list(db.session.scalars(rows.order_by(Task.id).limit(limit)))
+
+
+def where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
+    """The conditions on tasks; status is among them too, so that any statement may use these alone."""
+    found: list[sa.ColumnElement[bool]] = [Task.deleted_at.is_(None)]
+    if chosen.status:
+        found.append(Task.status.in_(chosen.statuses))
+    for name, column in (("type", Task.type), ("plugin", Task.plugin_id), ("trigger", Task.trigger), ("reason", Task.reason),
+                         ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name)):  # fmt: skip
+        if values := getattr(chosen, name):
+            found.append(_one_of(column, values))
+    for name, column in (("definition", Task.definition_id), ("group", Task.group_run_id), ("schedule", Task.schedule_id)):
+        if values := getattr(chosen, name):
+            found.append(column.in_([int(v) for v in values if v.isdigit() and len(v) < 18]))
+    if chosen.agent:
+        found.append(_agents(chosen.agent))
+    if chosen.owner:
+        found.append(sa.or_(*(_owner(owner) for owner in chosen.owner)))
+    if chosen.org:
+        found.append(Task.organization_id.in_(sa.select(Organization.id).where(Organization.slug.in_(chosen.org))))
+    if chosen.batch:
+        found.append(Task.batch_id.in_(sa.select(Batch.id).where(Batch.uuid.in_(chosen.batch))))
+    found += [_tagged(tag) for tag in chosen.tag]
+    if chosen.since:
+        found.append(Task.created_at >= chosen.since)
+    if chosen.until:
+        found.append(Task.created_at < chosen.until)
+    if chosen.notes:
+        found.append(Task.note_count > 0)
+    if chosen.words or chosen.log:
+        found.append(matching_words(chosen.words, chosen.log))
+    return found
+
+
+def _one_of(column: Any, values: Sequence[str]) -> sa.ColumnElement[bool]:
+    """`web-*` is a beginning; anything else is exact."""
+    exact = [value for value in values if "*" not in value]
+    patterns = [column.like(_like(value), escape="\\") for value in values if "*" in value]
+    return sa.or_(*([column.in_(exact)] if exact else []), *patterns)
+
+
+def _like(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+
+
+def _agents(names: Sequence[str]) -> sa.ColumnElement[bool]:
+    """Through the agents' own ids, since these are indexed on tasks."""
+    known = sa.select(Agent.id).where(sa.or_(_one_of(Agent.hostname, names), Agent.uuid.in_(names)))
+    return Task.agent_id.in_(known)
+
+
+def _owner(owner: str) -> sa.ColumnElement[bool]:
+    word = owner.lower()
+    if word in ("all", "anyone", "tags"):
+        return Task.owner == word
+    return sa.or_(Task.agent_name == owner, Task.created_by == owner)
+
+
+def _tagged(tag: str) -> sa.ColumnElement[bool]:
+    """On the task itself, or on the agent that runs it."""
+    return sa.or_(_holds(Task.tags, tag), Task.agent_id.in_(sa.select(Agent.id).where(_holds(Agent.tags, tag))))
+
+
+def _holds(column: Any, word: str) -> sa.ColumnElement[bool]:
+    if db.session().get_bind().dialect.name == "postgresql":
+        return column.contains([word])
+    each = sa.func.json_each(column).table_valued("value")
+    return sa.exists(sa.select(sa.literal(1)).select_from(each).where(each.c.value == word))
+
+
+def counts(organization_ids: Iterable[int]) -> dict[str, int]:
+    """How many tasks have each status, from the maintained sums."""
+    summed = sa.select(Count.status, sa.func.sum(Count.delta)).where(Count.organization_id.in_(list(organization_ids)))
+    return {status: int(total) for status, total in db.session.execute(summed.group_by(Count.status)) if total}
+
+
+def count(chosen: Filter, cap: int = COUNT_CAP) -> int:
+    """How many tasks match, at most `cap`: counting on would cost more than anybody learns from it."""
+    inner = sa.select(Task.id).where(*where(chosen)).limit(cap).subquery()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
+
+
+def ids(chosen: Filter, cap: int = ID_CAP) -> list[str]:
+    """All that match, for acts on many: in the order in which they were made."""
+    return list(db.session.scalars(sa.select(Task.uuid).where(*where(chosen), Task.latest.is_(True)).order_by(Task.id).limit(cap)))
+
+
+def chain(task: Task) -> list[Task]:
+    """Its attempts, the first one first."""
+    same = sa.or_(Task.id == task.root_id, Task.original_task_id == task.root_id)
+    return list(db.session.scalars(sa.select(Task).where(same).order_by(Task.retry_number)))
+
+
+def notes(task: Task) -> list[Note]:
+    return list(db.session.scalars(sa.select(Note).where(Note.task_id == task.id, Note.deleted_at.is_(None)).order_by(Note.id)))
+
+
+def parents(task: Task) -> list[Task]:
+    return list(db.session.scalars(sa.select(Task).join(Edge, Edge.parent_id == Task.id).where(Edge.child_id == task.id)))
+
+
+def open_of_batch(batch: Batch) -> int:
+    inside = sa.select(sa.func.count()).select_from(Task).where(Task.batch_id == batch.id, Task.status.in_(OPEN))
+    return db.session.scalar(inside) or 0

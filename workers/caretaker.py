@@ -1,0 +1,49 @@
+"""Cleans up after others: expiry, lost executors, timeouts, lost rings, counters, old rows."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from threading import Event
+
+from webapp import queue
+from webapp.config import Settings
+from webapp.processes import beats
+from webapp.tasks import sweep
+from workers.chores import Chore, run
+
+EVERY = 1.0
+
+
+class BrokerMemory:
+    """Notices that the broker was flushed or came back empty: then every waiting task is rung again at once."""
+
+    def __init__(self) -> None:
+        self.epoch: str | None = None
+
+    def watch(self, now: datetime) -> None:
+        epoch = queue.epoch()
+        if epoch is None or epoch == self.epoch:
+            return
+        before, self.epoch = self.epoch, epoch
+        if before is not None:
+            sweep.ring_again(now, broker_lost_its_memory=True)
+
+
+def chores() -> list[Chore]:
+    seen: dict[int, int] = {}
+
+    def correct_revisions(now: datetime) -> None:
+        sweep.correct_revisions(seen)
+
+    return [
+        *(Chore(2, chore) for chore in (sweep.expire_unclaimed, sweep.time_out, sweep.lose_workers, sweep.lose_agents,
+                                        sweep.flag_unreachable, sweep.give_up_stops)),
+        Chore(5, sweep.ring_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
+        Chore(10, correct_revisions), Chore(3600, beats.forget_old),
+    ]  # fmt: skip
+
+
+def main(settings: Settings, stop: Event) -> None:
+    run("caretaker", settings, chores(), EVERY, stop)
+
+

@@ -1,0 +1,181 @@
+"""One run of one task on a worker: permit, child, progress, end."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+from flask import Flask
+
+from webapp import clock
+from webapp.config import Settings
+from webapp.crash import crash_here
+from webapp.db import unit
+from webapp.events import Actor
+from webapp.plugins import queries as plugins
+from webapp.tasks import lifecycle, output, states
+from webapp.tasks.claim import Claimed
+from webapp.tasks.lifecycle import LEASE, End, Refused
+from webapp.tasks.models import Task
+from webapp.tasks.reasons import Reason
+from workers.agent.record import ExitRecord
+from workers.intake import Intake
+from workers.runners.warm import Handle, NotStarted, WarmParent, Work
+
+ENTRY = "webapp.plugins.execute:run_plugin"
+LOOK = 0.5  # seconds between looks at the journal
+TELL_PROGRESS = 1.0
+ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+log = structlog.get_logger("run")
+
+
+class Run:
+    def __init__(self, app: Flask, settings: Settings, warm: WarmParent, by: Actor, claimed: Claimed):
+        self.app, self.settings, self.warm, self.by = app, settings, warm, by
+        self.task, self.lease, self.uuid = claimed.task, claimed.lease, claimed.task.uuid
+        self.folder = settings.data / "work" / self.uuid
+        self.intake = Intake(self.folder)
+        self.lost = threading.Event()
+        self._handle: Handle | None = None
+        self._cancelled = threading.Event()
+
+    def go(self) -> None:
+        asked = time.monotonic()
+        call = self._start()
+        if call is None:
+            return
+        crash_here("permitted")
+        if time.monotonic() - asked > LEASE.total_seconds() / 2:
+            # This process was frozen: somebody else may hold the task by now.
+            return self._end(End(states.NEVER_STARTED, reason=Reason.WORKER_LOST, error="The permit was stale"))
+        try:
+            self._handle = self.warm.run(self._work(call))
+        except NotStarted as error:
+            return self._end(End(states.NEVER_STARTED, reason=Reason.SPAWN_FAILED, error=str(error)))
+        record = self._watch(self._handle)
+        crash_here("ended")
+        if not self.lost.is_set():
+            self.intake.read()
+            self._end(self._told(record))
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def cancel(self) -> None:
+        self._cancelled.set()
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def lose(self) -> None:
+        """The lease is void: kill the child, write nothing."""
+        self.lost.set()
+        self.cancel()
+
+    def abandon(self) -> None:
+        """The worker must go and the task is not done: stop it, and say so while the lease is ours."""
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _start(self) -> dict[str, Any] | None:
+        """The permit, and the call with what only the server knows; None when somebody withdrew the task."""
+        try:
+            with unit(self.app, "worker") as session:
+                self.task = session.merge(self.task, load=False)
+                lifecycle.start(self.task, self.lease, self.by, clock.now())
+                return self._call(self.task)
+        except Refused as refusal:
+            log.info("a claimed task was not started", task=self.uuid, why=refusal.text)
+            return None
+
+    def _call(self, task: Task) -> dict[str, Any]:
+        plugin = plugins.find(task.data["plugin_id"])
+        if plugin is None:
+            return dict(task.data)  # removed since: the child says so
+        settings = plugins.effective_settings(plugin, task.organization_id)
+        return dict(task.data) | {"location": plugin.location, "settings": settings, "memory_mb": plugin.manifest.memory_mb}
+
+    def _work(self, call: dict[str, Any]) -> Work:
+        memory = call.pop("memory_mb", None)
+        return Work(
+            task_id=self.uuid, dir=self.folder, output_dir=output.folder(self.settings.data, self.uuid), entry=ENTRY,
+            call=call, env=self._env(), timeout=float(self.task.execution_timeout),
+            memory_bytes=memory * 2**20 if memory else None, max_output=self.task.options.get("max_output", 100 * 2**20),
+        )  # fmt: skip
+
+    def _env(self) -> dict[str, str]:
+        env = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
+        return env | {"HOME": str(self.folder), "MUSTER_TASK_ID": self.uuid} | self.task.options.get("env", {})
+
+    def _watch(self, handle: Handle) -> ExitRecord:
+        told = 0.0
+        while (record := handle.wait(LOOK)) is None:
+            if self._cancelled.is_set():
+                handle.cancel()
+            if self.intake.read() and time.monotonic() - told >= TELL_PROGRESS:
+                told = time.monotonic()
+                self._tell_progress()
+        return record
+
+    def _tell_progress(self) -> None:
+        percent, text = self.intake.progress or (0, "")
+        with unit(self.app, "worker") as session:
+            task = session.merge(self.task, load=False)
+            try:
+                lifecycle.progress(task, self.lease, percent, text, clock.now())
+            except Refused:
+                self.lose()
+
+    def _told(self, record: ExitRecord) -> End:
+        """The child's own word on an error comes first: an exit code cannot say why."""
+        error = self.intake.error or {}
+        own = record.reason is None and bool(error)
+        return End(
+            exit_code=record.exit_code, signal=record.signal, reason=error.get("reason") if own else record.reason,
+            error=error.get("text") if own else record.error, traceback=error.get("traceback") if own else record.traceback,
+            outcome_known=record.exit_code != states.OUTCOME_UNKNOWN, result=_result(self.intake.result),
+            stdout_size=record.sizes.get("stdout", 0), stderr_size=record.sizes.get("stderr", 0),
+            dropped_bytes=record.dropped_bytes,
+        )  # fmt: skip
+
+    def _end(self, end: End) -> None:
+        """In one transaction: files, objects, the end itself and what follows it."""
+        now = clock.now()
+        try:
+            with unit(self.app, "worker") as session:
+                task = session.merge(self.task, load=False)
+                if end.reason == "cancelled":
+                    lifecycle.stopped(task, self.lease, self.by, now, end)
+                elif end.exit_code == states.NEVER_STARTED:
+                    lifecycle.fail(task, self.lease, self.by, now, end)
+                else:
+                    lifecycle.finish(task, self.lease, self.by, now, end)
+                self._keep(session, task, now)
+        except Refused as refusal:
+            log.warning("an end came too late", task=self.uuid, why=refusal.text)
+
+    def _keep(self, session: Any, task: Task, now: datetime) -> None:
+        """What cannot be kept must not undo the end itself."""
+        try:
+            with session.begin_nested():
+                self.intake.keep(task, self.settings.data, self.by, now)
+        except Exception:
+            log.exception("files and objects of a task were not kept", task=self.uuid)
+
+
+def _result(value: Any) -> dict[str, Any] | None:
+    if value is None:
+        return None
+    return value if isinstance(value, dict) else {"value": value}
+
+
+def sweep_folders(data: Path, alive: set[str]) -> int:
+    """Work folders of runs that nobody holds any more."""
+    gone = [path for path in (data / "work").glob("*") if path.name not in alive]
+    for path in gone:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(gone)
