@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import importlib
 import json
 import pkgutil
 import socket
@@ -25,7 +24,7 @@ from webapp.plugins.journal import Journal
 
 TEXT_LIMIT = 4_000
 TRACEBACK_LIMIT = 64_000
-# What shipped plugins import when they run; a parent that has them saves each child the time.
+# What shipped plugins import when they run.
 HEAVY = ("asyncio", "http.client", "ssl", "cryptography.x509", "dns.resolver", "dns.reversename")
 
 
@@ -45,11 +44,9 @@ def run_plugin(call: dict[str, Any], task_dir: Path) -> int:
 
 
 def preload() -> list[str]:
-    """Modules that the parent of task processes imports once: the shipped plugins and what they use."""
-    names = [f"{builtin.__name__}.{module.name}" for module in pkgutil.iter_modules(builtin.__path__)]
-    for name in (*names, *HEAVY):
-        importlib.import_module(name)
-    return [*names, *HEAVY]
+    """Names of modules that the parent of task processes imports once, so that no task has to."""
+    shipped = [f"{builtin.__name__}.{module.name}" for module in pkgutil.iter_modules(builtin.__path__)]
+    return [__name__, *shipped, *HEAVY]
 
 
 def _run(call: dict[str, Any], task_dir: Path, journal: Journal) -> int:
@@ -68,11 +65,17 @@ def _run(call: dict[str, Any], task_dir: Path, journal: Journal) -> int:
 
 
 def _load(call: dict[str, Any]) -> discovery.Loaded:
-    folder = Path(call["folder"]) if call.get("folder") else None
     try:
-        return discovery.load(call.get("location") or discovery.locate(call["plugin_id"], folder))
+        return discovery.load(call.get("location") or _locate(call))
     except SystemExit:
         raise Failed("The plugin's file ends the program while it is imported") from None
+
+
+def _locate(call: dict[str, Any]) -> str:
+    try:
+        return discovery.locate(str(call.get("plugin_id")), Path(call["folder"]) if call.get("folder") else None)
+    except LookupError as error:
+        raise Failed(str(error)) from None
 
 
 def _context(manifest: Manifest, call: dict[str, Any], task_dir: Path, journal: Journal) -> Context:
@@ -92,7 +95,7 @@ def _context(manifest: Manifest, call: dict[str, Any], task_dir: Path, journal: 
             "file": call.get("file"),
             "inputs": [each.value for each in read],
             "parameters": parameters.parameter_values(manifest, call),
-            "settings": parameters.clean(manifest.settings, call.get("settings") or {}, "settings"),
+            "settings": _settings(manifest, call.get("settings") or {}),
         }
     except FieldErrors as error:
         raise Failed(str(error), "invalid_input") from None
@@ -108,6 +111,13 @@ def _write_result(result: Any, journal: Journal) -> None:
         journal.write("result", data=result)
     except (TypeError, ValueError) as error:
         raise Failed(f"What the plugin returned cannot be kept: {error}") from None
+
+
+def _settings(manifest: Manifest, given: dict[str, Any]) -> dict[str, Any]:
+    """Without those that were saved for an older version of the plugin."""
+    names = {parameter.name for parameter in manifest.settings}
+    kept = {name: value for name, value in given.items() if name in names}
+    return parameters.clean(manifest.settings, kept, "settings")
 
 
 def _report(error: BaseException, journal: Journal) -> int:

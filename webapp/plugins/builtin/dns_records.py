@@ -55,7 +55,7 @@ def _records(answer: list[Any]) -> list[dict[str, Any]]:
         {"name": _name(rrset.name), "type": rrset.rdtype.name, "ttl": rrset.ttl, **_FIELDS[rrset.rdtype.name](record)}
         for rrset in answer
         if rrset.rdtype.name in _FIELDS
-        for record in rrset
+        for record in sorted(rrset)  # name servers turn the order at each answer
     ]
 
 

@@ -25,10 +25,10 @@ def run(context: Context) -> dict[str, object]:
     context.emit("ipaddress", address=address)
     names = []
     for rrset in resolver.ask(resolver.resolver(context), question, "PTR") or []:
-        for record in rrset:
-            # Delegation below an octet (RFC 2317) puts aliases before the records.
-            if hasattr(record, "target") and rrset.rdtype.name == "PTR":
-                names.append(_keep(context, address, record.target.to_text(omit_final_dot=True), rrset.ttl))
+        if rrset.rdtype.name != "PTR":
+            continue  # delegation below an octet (RFC 2317) puts aliases before the records
+        for record in sorted(rrset):
+            names.append(_keep(context, address, record.target.to_text(omit_final_dot=True).lower(), rrset.ttl))
     print("\n".join(names) if names else f"{address} has no name")
     context.save("dns.json", {"address": address, "question": question.to_text(), "names": names}, "dns")
     return {"names": names}
