@@ -20,7 +20,7 @@ COMMON = frozenset(
     default dragon football freedom google hello hunter iloveyou internet killer letmein liverpool login loveyou
     manager master michael monkey muster mustang mypassword password passwords passphrase pokemon princess
     qazwsx qwerty qwertyuiop asdfghjkl zxcvbnm root samsung secret server shadow starwars summer spring autumn winter
-    sunshine superman support supersecret system test tester testing trustno welcome whatever""".split()
+    sunshine superman support supersecret system test tester testing trustno welcome whatever""".split()  # noqa: SIM905
 )
 LEET = str.maketrans("013457@$!|", "oieastasil")
 ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")

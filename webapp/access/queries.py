@@ -73,12 +73,8 @@ def roles() -> Sequence[Role]:
 
 def holders() -> dict[int, int]:
     """How many people have each role."""
-    return {
-        role_id: count
-        for role_id, count in db.session.execute(
-            sa.select(Membership.role_id, sa.func.count(Membership.id)).group_by(Membership.role_id)
-        )
-    }
+    counted = sa.select(Membership.role_id, sa.func.count(Membership.id)).group_by(Membership.role_id)
+    return dict(db.session.execute(counted).tuples().all())
 
 
 def grantable(principal: Principal, found: Sequence[Role]) -> list[Role]:

@@ -1,0 +1,106 @@
+"""Real parts for every test: a Valkey of this run, a fresh copy of a database of both kinds, the whole app."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+
+from tests import databases
+from tests.browser import Browser
+from tests.cast import Cast
+from webapp import config, queue
+from webapp.access import passwords
+from webapp.config import Settings
+from webapp.db import db, system_scope
+from workers import broker
+
+# prometheus_client takes the folder that it finds at its first import, for the whole run.
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="muster-metrics-")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--db", choices=[*databases.KINDS, "both"], default="both", help="which databases to test on")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        wanted = metafunc.config.getoption("--db")
+        metafunc.parametrize("database_kind", databases.KINDS if wanted == "both" else [wanted], scope="session")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cheap_passwords() -> None:
+    passwords.cheap()
+
+
+@pytest.fixture(scope="session")
+def broker_url() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="muster-") as folder, broker.running(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """The databases that copies are taken from, by kind; each is made when the first test asks for it."""
+    made: dict[str, Any] = {}
+    yield made
+    if "postgres" in made:
+        made["postgres"].stop()
+
+
+@pytest.fixture
+def source(database_kind: str, built: dict[str, Any]) -> Any:
+    if database_kind not in built:
+        # Not below pytest's folder: PostgreSQL may have to run as another user, who cannot enter there.
+        folder = Path(tempfile.mkdtemp(prefix="muster-db-"))
+        built[database_kind] = (databases.Sqlite if database_kind == "sqlite" else databases.Postgres)(folder)
+    return built[database_kind]
+
+
+@pytest.fixture
+def cast(source: Any) -> Cast:
+    return source.cast
+
+
+@pytest.fixture
+def database_url(source: Any, tmp_path: Path) -> Iterator[str]:
+    with source.copy(tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+def settings(database_url: str, broker_url: str, tmp_path: Path) -> Settings:
+    env = {"MUSTER_DATA": tmp_path, "DATABASE_URL": database_url, "REDIS_URL": broker_url, "SECRET_KEY": "for-tests"}
+    return config.load({name: str(value) for name, value in env.items()})
+
+
+@pytest.fixture
+def app(settings: Settings) -> Iterator[Flask]:
+    from webapp.app import create_app
+
+    queue.client(settings).flushall()
+    app = create_app(settings)
+    app.test_client_class = Browser
+    yield app
+    with app.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(app: Flask) -> Browser:
+    return app.test_client()  # type: ignore[return-value]
+
+
+@pytest.fixture
+def session(app: Flask) -> Iterator[Session]:
+    """A session over all organisations, for tests of verbs and for looking afterwards. Commit before a request."""
+    with app.app_context(), system_scope("test"):
+        yield db.session()
+        db.session.rollback()
