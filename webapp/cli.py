@@ -22,6 +22,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "wake": "processes",
         "loops": "processes",
     },
+    "Run an agent": {
+        "agent": "agent",
+    },
     "Look after it": {
         "migrate": "database",
         "config": "about",

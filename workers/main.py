@@ -16,7 +16,7 @@ import click
 
 from webapp import logs
 from webapp.config import Settings, shown
-from workers import broker
+from workers import broker, local_agent
 from workers.loops import LOOPS
 from workers.parent import follow
 from workers.supervisor import SUPERVISOR, Part, PartFailed, Stopped, Supervisor, spawn
@@ -105,7 +105,7 @@ def _parts(settings: Settings, lock: int) -> Iterator[tuple[Part, str]]:
         name = f"worker {number}" if settings.workers > 1 else "worker"
         yield Part(name, partial(_muster, "worker", lock=lock)), f"{settings.worker_slots} tasks at a time"
     yield Part("loops", partial(_muster, "loops", lock=lock)), ", ".join(LOOPS)
-    if settings.runs_agent:
+    if local_agent.wanted(settings):
         yield Part("agent", partial(_muster, "local-agent", lock=lock)), "this machine"
 
 
