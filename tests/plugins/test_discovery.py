@@ -27,7 +27,7 @@ BROKEN = {
     "dies.py": ("import os; os._exit(3)", "ended with code 3"),
     "crashes.py": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended with code -9"),
     "wrong.py": (OWN.format(id="No Id"), "check id"),
-    "default.py": (DEFAULT, "Enter a whole number"),
+    "default.py": (DEFAULT, "The default of a: Enter a whole number"),
     "twice.py": (OWN.format(id="demo"), 'The id "demo" is that of builtin:demo'),
 }  # fmt: skip
 

@@ -1,8 +1,10 @@
 import json
-import os
+import subprocess
+import sys
 
 import pytest
 
+from tests.plugins.conftest import ROOT
 from webapp.plugins.journal import EVENTS, LINE_LIMIT, Journal, read_events
 
 
@@ -54,11 +56,13 @@ def test_no_file_means_no_events(tmp_path):
 
 
 def test_a_line_is_there_as_soon_as_it_was_told(tmp_path):
-    child = os.fork()
-    if not child:
-        Journal(tmp_path).write("progress", fraction=0.1)
-        os._exit(9)  # no flush, no close, as a kill
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    script = (
+        "import os, sys; from pathlib import Path; from webapp.plugins.journal import Journal\n"
+        "Journal(Path(sys.argv[1])).write('progress', fraction=0.1)\n"
+        "os._exit(9)  # no flush, no close, as a kill"
+    )
+    ended = subprocess.run([sys.executable, "-c", script, str(tmp_path)], env={"PYTHONPATH": str(ROOT)})
+    assert ended.returncode == 9
     assert json.loads((tmp_path / EVENTS).read_text())["fraction"] == 0.1
 
 

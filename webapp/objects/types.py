@@ -94,24 +94,20 @@ def references(type: str, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(type, key) of the objects that these cleaned fields name, whether they exist or not."""
     if type == "finding":
         return [(fields["object_type"], fields["object_key"])]
-    found = []
-    for field in type_of(type).fields:
-        value = fields.get(field.name)
-        named = {"network": fields.get("network", INTERNET)}
+    network = fields.get("network", INTERNET)
+    named = [(field.refers, fields.get(field.name)) for field in type_of(type).fields if field.refers]
+    found = [(kind, _key_of(kind, network, value)) for kind, value in named if value]
+    return [(kind, key) for kind, key in found if key]
+
+
+def _key_of(kind: str, network: str, value: Any) -> str:
+    """ "" for a DNS name that is no hostname."""
+    if kind == "hostname":
         try:
-            if not field.refers or value in (None, "", "."):
-                continue
-            if field.refers == "url":
-                found.append(("url", natural_key("url", named | {"url": value})))
-            elif field.refers == "certificate":
-                found.append(("certificate", str(value)))
-            elif field.refers == "ipaddress":
-                found.append(("ipaddress", natural_key("ipaddress", named | {"address": value})))
-            elif values.hostname(value):
-                found.append(("hostname", natural_key("hostname", named | {"name": value})))
+            value = values.hostname(value)
         except ValueError:
-            continue  # a DNS record may name what is no hostname
-    return found
+            return ""
+    return natural_key(kind, {"network": network, type_of(kind).key[-1]: value})
 
 
 def type_of(name: Any) -> ObjectType:

@@ -21,10 +21,9 @@ from pathlib import Path
 from typing import Any, Callable
 
 from webapp.plugins import builtin, parameters, programs
-from webapp.plugins.contract import Context, Manifest
+from webapp.plugins.contract import Context, Manifest, Parameter
 
 GROUP = "muster.plugins"
-PROGRAM = ".plugin.json"
 SECONDS = 20.0
 # Nothing else of the server's environment reaches a process that imports plugin code.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR")
@@ -80,7 +79,7 @@ def locations(folder: Path | None = None) -> Iterator[str]:
     yield from sorted(f"module:{name}" for name in _entry_points())
     if folder and folder.is_dir():
         for path in sorted(folder.resolve().iterdir()):
-            if path.name.endswith(PROGRAM):
+            if path.name.endswith(programs.SUFFIX):
                 yield f"program:{path}"
             elif path.suffix == ".py" and not path.name.startswith(("_", ".")):
                 yield f"file:{path}"
@@ -106,10 +105,8 @@ def load(location: str) -> Loaded:
         module = _import(kind, where)
         manifest = _manifest(module)
         actions = {action: _action(module, action) for action in manifest.actions}
-    for declared in (manifest.parameters, manifest.settings):
-        for parameter in declared:
-            if parameter.default is not None:
-                parameters.check(parameter, parameter.default)
+    for parameter in (*manifest.parameters, *manifest.settings):
+        _check_default(parameter)
     return Loaded(manifest, actions)
 
 
@@ -135,6 +132,14 @@ def _manifest(module: Any) -> Manifest:
     if not isinstance(manifest, Manifest):
         raise ValueError("The file has no PLUGIN = Manifest(…)")
     return manifest
+
+
+def _check_default(parameter: Parameter) -> None:
+    try:
+        parameters.check(parameter, parameter.default)
+    except ValueError as error:
+        if parameter.default is not None:
+            raise ValueError(f"The default of {parameter.name}: {error}") from None
 
 
 def _action(module: Any, name: str) -> Callable[[Context], Any]:
