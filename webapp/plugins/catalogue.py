@@ -42,4 +42,6 @@ def find(plugin_id: str) -> Plugin | None:
 def _stamp(folder: Path | None) -> tuple[tuple[str, float], ...]:
     if folder is None or not folder.is_dir():
         return ()
-    return tuple(sorted((path.name, path.stat().st_mtime) for path in folder.iterdir() if not path.name.startswith(".")))
+    return tuple(
+        sorted((path.name, path.stat().st_mtime) for path in folder.iterdir() if not path.name.startswith("."))
+    )
