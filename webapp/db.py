@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, with_loader_criteria
 from sqlalchemy.orm.session import ORMExecuteState
+from sqlalchemy.sql import visitors as sa_visitors
 
 from webapp.config import Settings
 
@@ -94,6 +95,14 @@ class Scope:
 
 
 class OrgSession(FlaskSession):
+    """`bulk_*` pass by every check, so only a system scope has them."""
+
+    def _bulk_save_mappings(self, *args: Any, **kwargs: Any) -> None:
+        scope: Scope | None = self.info.get("scope")
+        if scope is None or not scope.everything:
+            raise ScopeMissing("bulk methods run only in a system scope")
+        super()._bulk_save_mappings(*args, **kwargs)  # type: ignore[misc]
+
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         bind = super().get_bind(*args, **kwargs)
         if self.info.get("reading") and isinstance(bind, sa.Engine):
@@ -131,6 +140,9 @@ def engine_options(url: str) -> dict[str, Any]:
 
 def core(settings: Settings) -> Flask:
     """The smallest app that gives a session: for workers, loops and commands. Knows no view."""
+    from webapp.schema import load_models  # all tables must be known before the first foreign key is followed
+
+    load_models()
     app = Flask("muster")
     app.extensions["settings"] = settings
     init(app, settings)
@@ -163,7 +175,7 @@ def prepare(engine: sa.Engine, synchronous: str = "FULL") -> None:
 
 
 def scope_to(reading: Iterable[int], writing: int | None = None) -> None:
-    """Bind this session to organisations. Rows of earlier ones are forgotten, since the identity map is not filtered."""
+    """Bind this session to organisations. Rows of earlier ones are forgotten: the identity map is not filtered."""
     session = db.session()
     session.expunge_all()
     session.info["scope"] = Scope(frozenset(reading), writing)
@@ -208,29 +220,36 @@ def unit(app: Flask, reason: str, *, reading: bool = False) -> Iterator[Any]:
 
 @event.listens_for(OrgSession, "do_orm_execute")
 def _limit_to_organisations(state: ORMExecuteState) -> None:
+    """Also statements about tables of nobody's: they may join, count or ask after an organisation's rows."""
     scope: Scope | None = state.session.info.get("scope")
     if scope is not None and scope.everything:
         return
     if not state.is_orm_statement:
         raise ScopeMissing("a statement that is not ORM-enabled runs only in a system scope")
-    if not any(issubclass(mapper.class_, OrgScoped) for mapper in state.all_mappers):
-        return
-    if scope is None:
+    if scope is None and _names_organisations(state.statement):
         raise ScopeMissing("no organisation was chosen for this session")
-    if state.is_insert:
-        _check_inserted(state, scope)
-        return
-    seen = scope.reading
+    if state.bind_mapper and issubclass(state.bind_mapper.class_, OrgScoped):
+        _check_changed(state, scope or Scope(frozenset()))
+    seen = scope.reading if scope else frozenset()
     state.statement = state.statement.options(
         with_loader_criteria(OrgScoped, lambda cls: cls.organization_id.in_(seen), include_aliases=True)
     )
 
 
-def _check_inserted(state: ORMExecuteState, scope: Scope) -> None:
-    rows = state.parameters or []
-    for row in rows if isinstance(rows, list) else [rows]:
-        if row.get("organization_id") != scope.writing:
-            raise ScopeMissing("a bulk insert names an organisation outside this session's scope")
+def _names_organisations(statement: sa.Executable) -> bool:
+    scoped = {mapper.local_table.name for mapper in Base.registry.mappers if issubclass(mapper.class_, OrgScoped)}
+    return any(isinstance(part, sa.Table) and part.name in scoped for part in sa_visitors.iterate(statement))
+
+
+def _check_changed(state: ORMExecuteState, scope: Scope) -> None:
+    """Criteria reach neither inserted rows nor an update by primary keys."""
+    rows = state.parameters if isinstance(state.parameters, list) else [state.parameters] if state.parameters else []
+    if state.is_update and isinstance(state.parameters, list):
+        raise ScopeMissing("an update by primary keys runs only in a system scope")
+    if state.is_insert and not rows:
+        raise ScopeMissing("hand the rows of an insert over as parameters, where they can be checked")
+    if state.is_insert and any(row.get("organization_id") != scope.writing for row in rows):
+        raise ScopeMissing("a bulk insert names an organisation outside this session's scope")
 
 
 @event.listens_for(OrgSession, "before_flush")

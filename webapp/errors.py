@@ -12,6 +12,7 @@ from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 
 from webapp import htmx
+from webapp.refusal import Refused
 
 RETRY_SECONDS = 5
 DATABASE_AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
@@ -58,6 +59,8 @@ class SignInNeeded(Problem):
 
 def init(app: Flask) -> None:
     app.register_error_handler(Problem, answer)
+    app.register_error_handler(Refused, refused)
+    app.register_error_handler(sqlalchemy.exc.IntegrityError, _collided)
     app.register_error_handler(HTTPException, _of_werkzeug)
     for kind in DATABASE_AWAY:
         app.register_error_handler(kind, _database_away)
@@ -75,6 +78,13 @@ def answer(problem: Problem) -> Response:
         response = as_page(problem)
     response.headers.update(problem.headers)
     return htmx.vary(response)
+
+
+def refused(reason: Refused) -> Response:
+    """A verb said no: the page stays as it is, and says why."""
+    if speaks_json() or htmx.wanted():
+        return answer(Problem(409, reason.text, reason=reason.code))
+    return htmx.refused(reason.text, request.referrer or "/")
 
 
 def speaks_json() -> bool:
@@ -144,6 +154,13 @@ def _is_a_bug(error: Exception) -> bool:
     """SQLite calls a missing table an operational error, too: waiting does not help that."""
     origin = getattr(error, "orig", None)
     return isinstance(origin, sqlite3.OperationalError) and "no such" in str(origin)
+
+
+def _collided(error: sqlalchemy.exc.IntegrityError) -> Response:
+    """Two people took the same name at the same moment. Every other broken rule of the database is our fault."""
+    if getattr(error.orig, "sqlstate", "") != "23505" and "UNIQUE" not in str(error.orig):
+        return _unexpected(error)
+    return answer(Problem(409, "Somebody else did the same at the same moment. Look at the list before you try again"))
 
 
 def _unexpected(error: Exception) -> Response:
