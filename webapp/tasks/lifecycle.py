@@ -19,6 +19,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from webapp import events, queue
 from webapp.db import db
 from webapp.events import Actor
+from webapp.refusal import Refused
 from webapp.tasks import graph, kinds, states, wake
 from webapp.tasks.models import Count, Task, new_uuid
 from webapp.tasks.reasons import Reason
@@ -36,14 +37,6 @@ NEVER_RETRIED = frozenset({
     Reason.MANIFEST_REVOKED, Reason.VERSION_ROLLBACK, Reason.POLICY_REFUSED, Reason.NO_BUILD_FOR_PLATFORM,
     Reason.INVALID_INPUT, Reason.RUN_AS_FAILED, Reason.INTERNAL_ERROR,
 })  # fmt: skip
-
-
-class Refused(Exception):
-    """A move that cannot be made, with a code for programs and a sentence for people."""
-
-    def __init__(self, code: str, text: str):
-        super().__init__(text)
-        self.code, self.text = code, text
 
 
 @dataclass(frozen=True)
