@@ -78,14 +78,14 @@ class Nursery:
 
     def _bury(self) -> None:
         process.reap(self.ended)
-        killed = any(pid in self.shims and end.code for pid, end in self.ended.items())
+        strange = any(end.code or pid not in self.shims for pid, end in self.ended.items())
         self.shims -= self.ended.keys()
         self.ended.clear()
-        if killed:
+        if strange:
             self._kill_strays()
 
     def _kill_strays(self) -> None:
-        """What a killed shim leaves behind has become our child."""
+        """What a killed shim leaves behind becomes our child, level by level as each parent dies."""
         for pid in tree.children(os.getpid()) - self.shims:
             process.kill_tree(pid, 0, patience=1)
 

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.agent import process
-from workers.agent.record import NEVER_STARTED, ExitRecord
+from workers.agent.record import LOST, NEVER_STARTED, ExitRecord
 from workers.agent.supervise import Job, Supervisor
 
 _IDLE_SECONDS = 60  # then a shim that nobody needs goes
@@ -31,15 +31,15 @@ def serve(channel: socket.socket, parent: int) -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
     process.die_with_parent(signal.SIGTERM, parent)
-    while (received := _receive(channel)) is not None:
+    while os.getppid() == parent and (received := _receive(channel)) is not None:
         order, content = received
         if not _tell(channel, {"started": os.getpid()}):
             return  # nobody waits for it any more: it must not begin
         record = _run(order, content, channel)
         os.close(content)
         _tell(channel, {"ended": record.as_dict()})
-        if record.escaped:
-            return  # what could not be killed must not count as the next task's
+        if record.escaped or record.exit_code == LOST:
+            return  # what could not be killed must not count as the next task's; and the lost need no shim
 
 
 def _receive(channel: socket.socket) -> tuple[dict, int] | None:

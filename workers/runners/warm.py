@@ -228,7 +228,7 @@ class Handle:
             ended = record.read(self._record) or record.lost("worker_lost")
         with self._using:
             self._line = None
-        if line.open and not ended.escaped:
+        if line.open and not ended.escaped and ended.exit_code != record.LOST:
             self._give_back(line)
         else:
             line.close()
