@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Callable, Iterable
 from datetime import datetime
+from typing import Any
 
 import structlog
 
@@ -16,8 +17,6 @@ from webapp.config import Settings
 LOOPS = {
     "scheduler": "workers.scheduler:main",
     "caretaker": "workers.caretaker:main",
-
-
 }
 LAST_ROUND_SECONDS = 25.0
 LONGEST_PAUSE = 30.0
@@ -53,10 +52,15 @@ def rounds(name: str, tick: Callable[[datetime], object], every: float, stop: th
         stop.wait(pause)
 
 
+def load(where: str) -> Any:
+    """The function that `module:function` names."""
+    module, function = where.split(":")
+    return getattr(importlib.import_module(module), function)
+
+
 def _guard(name: str, settings: Settings, stop: threading.Event, failed: threading.Event, wakes: int) -> None:
     try:
-        module, function = LOOPS[name].split(":")
-        getattr(importlib.import_module(module), function)(settings, stop)
+        load(LOOPS[name])(settings, stop)
     except BaseException:
         log.exception("a loop ended", loop=name)
         failed.set()

@@ -1,11 +1,11 @@
 """The process table, and `muster up`: all of it under one supervisor on one machine."""
 
 import fcntl
+import gc
 import http.client
 import importlib
 import os
 import socket
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,12 +17,14 @@ import click
 from webapp import logs
 from webapp.config import Settings, shown
 from workers import broker, local_agent
-from workers.loops import LOOPS
+from workers.children import SUPERVISOR, Process, fork, spawn
+from workers.loops import LOOPS, load
 from workers.parent import follow
-from workers.supervisor import SUPERVISOR, Part, PartFailed, Stopped, Supervisor, spawn
+from workers.supervisor import Part, PartFailed, Stopped, Supervisor
 
 # module:function(settings) of each process. The loops share one here; in a fleet each can have its own, several times.
 PROCESSES = {
+    "migrate": "workers.migrate:main",
     "web": "workers.web:main",
     "worker": "workers.jobs:main",
     "loops": "workers.loops:main",
@@ -31,7 +33,10 @@ PROCESSES = {
 }
 STOPPING_SECONDS = 45.0  # longer than any part may take to stop
 
+FORKS = sys.platform == "linux"  # elsewhere system libraries have threads of their own, which a fork would lose
+
 Say = Callable[[str], None]
+Start = Callable[..., Process]
 
 
 class CannotStart(RuntimeError):
@@ -43,8 +48,7 @@ def run(name: str, settings: Settings) -> int | None:
     logs.setup(settings, name)
     if parent := os.environ.get(SUPERVISOR):
         follow(int(parent))
-    module, function = PROCESSES[name].split(":")
-    start = getattr(importlib.import_module(module), function)
+    start = load(PROCESSES[name])
     return start(settings, [name]) if name in LOOPS else start(settings)
 
 
@@ -52,21 +56,21 @@ def up(settings: Settings, say: Say = click.echo) -> int:
     """Runs everything until a signal; gives the exit code."""
     logs.setup(settings, "up")
     _make_folder(settings.data)
-    mine, parts = _alone(settings.data)
+    locks = _alone(settings.data)
     try:
         _port_free(settings.host, settings.port)
         supervisor = Supervisor()
         with supervisor.listening():
-            return _up(supervisor, settings, parts, say)
+            return _up(supervisor, partial(_child, settings, locks), settings, say)
     finally:
-        os.close(parts)
-        os.close(mine)
+        for lock in locks:
+            os.close(lock)
 
 
-def _up(supervisor: Supervisor, settings: Settings, lock: int, say: Say) -> int:
+def _up(supervisor: Supervisor, child: Start, settings: Settings, say: Say) -> int:
     code = 0
     try:
-        login = _start(supervisor, settings, lock, say)
+        login = _start(supervisor, child, settings, say)
         say(f"Muster is ready at {settings.url} {login}".rstrip())
         say("Ctrl-C stops it.")
         supervisor.watch()
@@ -81,36 +85,61 @@ def _up(supervisor: Supervisor, settings: Settings, lock: int, say: Say) -> int:
     return code
 
 
-def _start(supervisor: Supervisor, settings: Settings, lock: int, say: Say) -> str:
+def _start(supervisor: Supervisor, child: Start, settings: Settings, say: Say) -> str:
     """All parts, with a line for each; gives what `migrate` says of the first login when the database is new."""
     if settings.embedded_broker:
         supervisor.start(Part("broker", partial(broker.start, settings.data)))
         say(_line("broker", "Valkey on a private socket"))
-    login = supervisor.once("migrate", partial(_muster, "migrate", lock=lock, stdout=subprocess.PIPE))
+    preload()
+    login = _migrate(supervisor, child)
     say(_line("database", shown(settings, "database_url")))
-    parts = list(_parts(settings, lock))
+    gc.freeze()  # so that no child's collector writes to, and thereby copies, the pages that all share
+    parts = list(_parts(child, settings))
     for part, _ in parts:
         supervisor.start(part)
     for part, about in parts:
         supervisor.wait(part)
         say(_line(part.name, about))
-    return login.decode().strip()
+    return login
 
 
-def _parts(settings: Settings, lock: int) -> Iterator[tuple[Part, str]]:
+def preload() -> None:
+    """What the parts need, loaded once for all of them. It opens nothing: importing has no side effect here."""
+    if FORKS:
+        for name in ("migrate", "web", "worker", *LOOPS):
+            importlib.import_module((LOOPS.get(name) or PROCESSES[name]).split(":")[0])
+        for module in importlib.import_module("webapp.app").FEATURES:
+            importlib.import_module(module)
+
+
+def _migrate(supervisor: Supervisor, child: Start) -> str:
+    told, tells = os.pipe()
+    try:
+        supervisor.once("migrate", child("migrate", stdout=tells))
+    finally:
+        os.close(tells)
+    with open(told, encoding="utf-8") as answer:
+        return answer.read().strip()
+
+
+def _parts(child: Start, settings: Settings) -> Iterator[tuple[Part, str]]:
     """What runs beside broker and database, in the order of starting; stopping goes the other way round."""
     web = f"{settings.server}, {settings.web_workers} × {settings.web_threads} threads"
-    yield Part("web", partial(_muster, "web", lock=lock), ready=partial(_answers, settings)), web
+    yield Part("web", partial(child, "web"), ready=partial(_answers, settings)), web
     for number in range(1, settings.workers + 1):
         name = f"worker {number}" if settings.workers > 1 else "worker"
-        yield Part(name, partial(_muster, "worker", lock=lock)), f"{settings.worker_slots} tasks at a time"
-    yield Part("loops", partial(_muster, "loops", lock=lock)), ", ".join(LOOPS)
+        yield Part(name, partial(child, "worker")), f"{settings.worker_slots} tasks at a time"
+    yield Part("loops", partial(child, "loops")), ", ".join(LOOPS)
     if local_agent.wanted(settings):
-        yield Part("agent", partial(_muster, "local-agent", lock=lock)), "this machine"
+        yield Part("agent", partial(child, "local-agent")), "this machine"
 
 
-def _muster(verb: str, lock: int, stdout: int | None = None) -> "subprocess.Popen[bytes]":
-    return spawn([sys.executable, "-m", "webapp.cli", verb], keep=(lock,), stdout=stdout)
+def _child(settings: Settings, locks: tuple[int, int], name: str, stdout: int | None = None) -> Process:
+    """One process of the table as a child, which holds the second lock."""
+    mine, parts = locks
+    if FORKS:
+        return fork(partial(run, name, settings), close=(mine,), stdout=stdout)
+    return spawn([sys.executable, "-m", "webapp.cli", name], keep=(parts,), stdout=stdout)
 
 
 def _answers(settings: Settings) -> bool:
@@ -146,6 +175,7 @@ def _alone(data: Path) -> tuple[int, int]:
     if parts is None:
         os.close(mine)
         raise CannotStart(f"parts of an earlier run on {data} have not stopped; end them first")
+    os.set_inheritable(parts, True)  # also for the part that becomes another program
     return mine, parts
 
 

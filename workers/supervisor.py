@@ -4,7 +4,6 @@ import contextlib
 import os
 import select
 import signal
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -12,11 +11,10 @@ from types import FrameType
 
 import structlog
 
-from workers.parent import bound
+from workers.children import Process
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
 STEADY_SECONDS = 60.0  # after so long a life, a death counts as the first again
-SUPERVISOR = "MUSTER_SUPERVISOR"  # environment name that tells a child whom to follow
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 log = structlog.get_logger("supervisor")
@@ -33,7 +31,7 @@ class Stopped(Exception):
 @dataclass(frozen=True)
 class Part:
     name: str
-    start: Callable[[], "subprocess.Popen[bytes]"]
+    start: Callable[[], Process]
     ready: Callable[[], bool] = lambda: True
     patience: float = 30.0  # until it must be ready
     grace: float = 35.0  # between SIGTERM and SIGKILL
@@ -42,7 +40,7 @@ class Part:
 @dataclass
 class Child:
     part: Part
-    process: "subprocess.Popen[bytes] | None" = None
+    process: Process | None = None
     since: float = 0.0
     pause: float = 0.0
     due: float = field(default=float("inf"))
@@ -71,18 +69,15 @@ class Supervisor:
             os.close(self._awake)
             os.close(wakes)
 
-    def once(self, name: str, start: Callable[[], "subprocess.Popen[bytes]"]) -> bytes:
-        """Runs a step to its end; gives what it wrote on stdout, a line or two."""
-        process = start()
+    def once(self, name: str, process: Process) -> None:
+        """Waits for a step that ends by itself."""
         while process.poll() is None:
             if self.signals:
                 _end(process)
                 raise Stopped
             self._sleep(1.0)
-        written = process.stdout.read() if process.stdout else b""
         if process.returncode:
             raise PartFailed(f"{name} ended with exit code {process.returncode}")
-        return written
 
     def start(self, part: Part) -> None:
         child = Child(part)
@@ -136,7 +131,7 @@ class Supervisor:
     def _notice_deaths(self) -> None:
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
-                code = child.process.returncode
+                code = child.process.returncode or 0
                 _end(child.process)
                 child.process = None
                 self._again(child, f"signal {-code}" if code < 0 else f"exit code {code}")
@@ -164,20 +159,7 @@ class Supervisor:
         self.signals += 1
 
 
-def spawn(argv: list[str], *, keep: tuple[int, ...] = (), stdout: int | None = None) -> "subprocess.Popen[bytes]":
-    """A child in a session of its own, so that Ctrl-C reaches the supervisor alone, which then stops it in order."""
-    return subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=stdout,
-        env=os.environ | {SUPERVISOR: str(os.getpid())},
-        pass_fds=keep,
-        start_new_session=True,
-        preexec_fn=bound(os.getpid()),
-    )
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
+def _end(process: Process) -> None:
     """Nothing of the part's process group stays, whether it ended by itself or not."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)

@@ -1,7 +1,8 @@
 """A supervisor over stand-in parts, as a process of its own: `python -m tests.workers.stand_ins LEDGER PART…`.
 
-Each part writes what happens to it into the ledger. A part's name says its habits: `stubborn` ignores SIGTERM,
-`brief` ends by itself once all are ready, `broken` at once, `never` is never ready, `parent` has a child in its group.
+Each part writes what happens to it into the ledger. A part's name says its habits: `stubborn` ignores SIGTERM, `brief`
+ends by itself once all are ready, `broken` at once, `never` is never ready, `parent` has a child in its group, and
+what begins with `forked` is a fork of the supervisor and no new program.
 """
 
 import os
@@ -15,7 +16,8 @@ from pathlib import Path
 from webapp import logs
 from webapp.config import load
 from workers import supervisor
-from workers.supervisor import Part, PartFailed, Stopped, Supervisor, spawn
+from workers.children import Process, fork, spawn
+from workers.supervisor import Part, PartFailed, Stopped, Supervisor
 
 
 def supervise(ledger: str, names: list[str]) -> int:
@@ -39,6 +41,12 @@ def supervise(ledger: str, names: list[str]) -> int:
             tell(ledger, f"supervisor failed: {error}")
         watching.stop()
     return 0
+
+
+def start(ledger: str, name: str) -> Process:
+    if name.startswith("forked"):
+        return fork(partial(live, ledger, name))
+    return spawn([sys.executable, "-m", "tests.workers.stand_ins", ledger, "--part", name])
 
 
 def live(ledger: str, name: str) -> None:

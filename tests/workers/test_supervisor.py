@@ -49,10 +49,10 @@ def supervised(tmp_path):
 
 
 def test_parts_start_in_order_and_stop_in_reverse(supervised):
-    run = supervised("one", "two", "three").ready()
+    run = supervised("one", "forked", "three").ready()
     run.end()
-    assert [line.split()[0] for line in run.lines() if " up " in line] == ["one", "two", "three"]
-    assert [line.split()[0] for line in run.lines() if "asked" in line] == ["three", "two", "one"]
+    assert [line.split()[0] for line in run.lines() if " up " in line] == ["one", "forked", "three"]
+    assert [line.split()[0] for line in run.lines() if "asked" in line] == ["three", "forked", "one"]
     assert run.process.returncode == 0
 
 
@@ -63,13 +63,14 @@ def test_each_way_of_asking_stops_everything(supervised, number):
     assert not alive(run.pids("one")[0])
 
 
-def test_a_killed_part_is_started_again_and_told_in_one_line(supervised):
-    run = supervised("one", "two").ready()
-    os.kill(run.pids("one")[0], signal.SIGKILL)
-    until(lambda: len(run.pids("one")) == 2)
+@pytest.mark.parametrize("name", ["one", "forked one"])
+def test_a_killed_part_is_started_again_and_told_in_one_line(supervised, name):
+    run = supervised(name, "two").ready()
+    os.kill(run.pids(name)[0], signal.SIGKILL)
+    until(lambda: len(run.pids(name)) == 2)
     errors = run.end()
     assert len(run.pids("two")) == 1
-    assert [line for line in errors.splitlines() if "a part died" in line and "signal 9" in line and "one" in line]
+    assert [line for line in errors.splitlines() if "a part died" in line and "signal 9" in line and name in line]
 
 
 def test_a_part_that_keeps_dying_waits_longer_each_time(supervised):
@@ -93,9 +94,9 @@ def test_a_part_that_will_not_stop_is_ended_after_its_grace(supervised):
 
 
 def test_nothing_outlives_a_supervisor_that_is_killed(supervised):
-    run = supervised("one", "two").ready()
+    run = supervised("one", "forked").ready()
     run.end(signal.SIGKILL)
-    until(lambda: not any(alive(pid) for pid in run.pids("one") + run.pids("two")))
+    until(lambda: not any(alive(pid) for pid in run.pids("one") + run.pids("forked")))
 
 
 def test_asking_while_it_starts_stops_what_has_started(supervised):

@@ -18,30 +18,13 @@ from webapp.config import Settings
 def migrate(check: bool) -> None:
     """Make the database or bring it up to date."""
     settings = config.load()
-    logs.setup(settings, "migrate")
     if check:
+        logs.setup(settings, "migrate")
         _check(settings)
         return
-    from webapp import schema
+    from workers import main
 
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    schema.upgrade(settings)
-    if login := _first_login(settings):
-        click.echo(login)
-
-
-def _first_login(settings: Settings) -> str:
-    """How to sign in to a database that had no people; nothing for any other."""
-    from webapp import clock, db
-    from webapp.access.bootstrap import bootstrap
-
-    with db.unit(db.core(settings), "first start"):
-        first = bootstrap(settings, clock.now())
-    if first is None:
-        return ""
-    if first.password is None:
-        return f"(sign in as {first.username} with the password you set)"
-    return f"(sign in as {first.username} with the password {first.password} – it is shown this once)"
+    main.run("migrate", settings)
 
 
 def _check(settings: Settings) -> None:
