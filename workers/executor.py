@@ -11,18 +11,22 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 import structlog
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from webapp import clock, queue
 from webapp.config import Settings
 from webapp.crash import crash_here
 from webapp.db import unit
 from webapp.events import Actor
+from webapp.plugins.catalogue import catalogue
 from webapp.processes import beats
 from webapp.tasks import claim, lifecycle
 from webapp.tasks.claim import Claimed
+from workers.ledger import Ledger
 from workers.runners.run import Run
 from workers.runners.warm import WarmParent
 
@@ -63,6 +67,7 @@ class Executor:
         self.name = beats.name_of("worker")
         self.by = Actor("worker", self.name)
         self.started_at = clock.now()
+        self.ledger = Ledger(app, "worker")
         self.slots = Slots(settings.worker_slots)
         self.runs: dict[str, Run] = {}
         self.stopping = threading.Event()
@@ -71,6 +76,9 @@ class Executor:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
+        self.ledger.start()
+        with self.app.app_context():
+            catalogue()  # finding the plugins takes a moment that the first task need not wait for
         loops: list[tuple[str, Callable[[], None]]] = [("keeper", self._keep)]
         loops += [(f"slot {number}", self._slot) for number in range(1, self.settings.worker_slots + 1)]
         for name, target in loops:
@@ -94,8 +102,7 @@ class Executor:
             room = self.slots.free
             if room < 1 or self.stopping.is_set():
                 return 0
-            with unit(self.app, "claim"):
-                claimed = claim.for_worker(self.name, room, clock.now())
+            claimed = self.ledger.write(lambda _: claim.for_worker(self.name, room, clock.now()))
             self.slots.more = len(claimed) == room
             self.slots.take(len(claimed))
         crash_here("claimed")
@@ -116,21 +123,23 @@ class Executor:
             self._todo.put(None)
         for thread in self._threads:
             thread.join(15)
-        with unit(self.app, "worker"):
-            beats.goodbye("worker")
+        self.ledger.write(lambda _: beats.goodbye("worker"))
+        self.ledger.stop()
 
     def _hand_back_unstarted(self) -> None:
         try:
             while (claimed := self._todo.get_nowait()) is not None:
-                with unit(self.app, "worker") as session:
-                    task = session.merge(claimed.task)
-                    lifecycle.give_back(task, claimed.lease, self.by, clock.now(), "The worker is stopping")
+                self.ledger.write(partial(self._hand_back, claimed))
         except (queues.Empty, lifecycle.Refused):
             pass
 
+    def _hand_back(self, claimed: Claimed, session: Session) -> None:
+        task = session.merge(claimed.task, load=False)
+        lifecycle.give_back(task, claimed.lease, self.by, clock.now(), "The worker is stopping")
+
     def _slot(self) -> None:
         while (claimed := self._todo.get()) is not None:
-            run = Run(self.app, self.settings, self.warm, self.by, claimed)
+            run = Run(self.app, self.settings, self.warm, self.ledger, self.by, claimed)
             self.runs[claimed.task.uuid] = run
             try:
                 run.go()
@@ -174,8 +183,8 @@ class Executor:
 
     def _renew(self) -> None:
         held = {run.uuid: run for run in list(self.runs.values())}
-        with unit(self.app, "worker"):
-            lost = claim.renew([(uuid, run.lease) for uuid, run in held.items()], clock.now())
+        leases = [(uuid, run.lease) for uuid, run in held.items()]
+        lost = self.ledger.write(lambda _: claim.renew(leases, clock.now()))
         for uuid in lost:
             held[uuid].lose()
 
@@ -187,5 +196,5 @@ class Executor:
                 run.cancel()
 
     def _beat(self) -> None:
-        with unit(self.app, "worker"):
-            beats.beat("worker", clock.now(), self.started_at, slots=self.settings.worker_slots, running=len(self.runs))
+        facts = {"slots": self.settings.worker_slots, "running": len(self.runs)}
+        self.ledger.write(lambda _: beats.beat("worker", clock.now(), self.started_at, **facts))

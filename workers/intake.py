@@ -27,6 +27,7 @@ from webapp.tasks.models import Task
 
 FILES = 1_000
 OBJECTS = 100_000
+BITES = 500
 RESULT_BYTES = 256 * 1024
 log = structlog.get_logger("intake")
 
@@ -44,15 +45,20 @@ class Intake:
     error: dict[str, Any] | None = None
     refused: list[str] = field(default_factory=list)
 
+    @property
+    def empty(self) -> bool:
+        return not (self.files or self.objects or self.refused)
+
     def read(self) -> bool:
         """Whether the progress is another one than before."""
         before = self.progress
-        while True:
+        for _ in range(BITES):  # bounded: a plugin may write faster than this reads
             events, self.offset = read_events(self.folder, self.offset)
             for event in events:
                 self._take(event)
             if not events:
-                return self.progress != before
+                break
+        return self.progress != before
 
     def _take(self, event: dict[str, Any]) -> None:
         try:

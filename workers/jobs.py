@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pkgutil
 import signal
 from types import FrameType
 
@@ -15,7 +14,7 @@ from rq.worker import WorkerStatus
 
 from webapp import db, queue
 from webapp.config import Settings
-from webapp.plugins import builtin, execute
+from webapp.plugins import execute
 from workers.executor import Executor
 from workers.runners.warm import WarmParent
 
@@ -61,7 +60,7 @@ class Listener(SimpleWorker):
 def main(settings: Settings) -> int:
     global _executor
     queue.connect(settings)
-    warm = WarmParent(preload=task_modules())
+    warm = WarmParent(preload=execute.preload())
     warm.start()
     _executor = Executor(db.core(settings), settings, warm)
     _executor.start()
@@ -69,12 +68,6 @@ def main(settings: Settings) -> int:
     _executor.stop()
     warm.stop()
     return 0
-
-
-def task_modules() -> list[str]:
-    """The shipped plugins and what they use: imported once by the parent of the tasks, and not here."""
-    shipped = [f"{builtin.__name__}.{module.name}" for module in pkgutil.iter_modules(builtin.__path__)]
-    return ["webapp.plugins.execute", *shipped, *execute.HEAVY]
 
 
 def _listen(settings: Settings, executor: Executor) -> None:

@@ -169,8 +169,11 @@ def report(task: Task, lease: Lease, by: Actor, now: datetime, exit_code: int) -
 
 
 def finish(task: Task, lease: Lease, by: Actor, now: datetime, end: End) -> None:
-    """The executor's word on how it ended, by the kind's own idea of success."""
-    if task.status == Status.EXECUTING:
+    """The executor's word on how it ended, by the kind's own idea of success.
+
+    A worker's output is already where it stays; an agent's has to arrive first, which is the reporting state.
+    """
+    if task.status == Status.EXECUTING and task.executor == "agent":
         report(task, lease, by, now, end.exit_code)
     to, reason = verdict(task, end)
     _move(task, to, by, now, lease=lease, **_ending(task, to, reason, end, now))

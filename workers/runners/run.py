@@ -12,12 +12,14 @@ from typing import Any
 
 import structlog
 from flask import Flask
+from sqlalchemy.orm import Session
 
 from webapp import clock
 from webapp.config import Settings
 from webapp.crash import crash_here
-from webapp.db import unit
 from webapp.events import Actor
+from webapp.files import queries as files
+from webapp.files import store
 from webapp.plugins import queries as plugins
 from webapp.tasks import lifecycle, output, states
 from webapp.tasks.claim import Claimed
@@ -26,6 +28,7 @@ from webapp.tasks.models import Task
 from webapp.tasks.reasons import Reason
 from workers.agent.record import ExitRecord
 from workers.intake import Intake
+from workers.ledger import Ledger
 from workers.runners.warm import Handle, NotStarted, WarmParent, Work
 
 ENTRY = "webapp.plugins.execute:run_plugin"
@@ -37,8 +40,8 @@ log = structlog.get_logger("run")
 
 
 class Run:
-    def __init__(self, app: Flask, settings: Settings, warm: WarmParent, by: Actor, claimed: Claimed):
-        self.app, self.settings, self.warm, self.by = app, settings, warm, by
+    def __init__(self, app: Flask, settings: Settings, warm: WarmParent, ledger: Ledger, by: Actor, claimed: Claimed):
+        self.app, self.settings, self.warm, self.ledger, self.by = app, settings, warm, ledger, by
         self.task, self.lease, self.uuid = claimed.task, claimed.lease, claimed.task.uuid
         self.folder = settings.data / "work" / self.uuid
         self.intake = Intake(self.folder)
@@ -84,20 +87,31 @@ class Run:
     def _start(self) -> dict[str, Any] | None:
         """The permit, and the call with what only the server knows; None when somebody withdrew the task."""
         try:
-            with unit(self.app, "worker") as session:
-                self.task = session.merge(self.task, load=False)
-                lifecycle.start(self.task, self.lease, self.by, clock.now())
-                return self._call(self.task)
+            self.task, call = self.ledger.write(self._permit)
+            return call
         except Refused as refusal:
             log.info("a claimed task was not started", task=self.uuid, why=refusal.text)
             return None
 
+    def _permit(self, session: Session) -> tuple[Task, dict[str, Any]]:
+        task = session.merge(self.task, load=False)
+        lifecycle.start(task, self.lease, self.by, clock.now())
+        return task, self._call(task)
+
     def _call(self, task: Task) -> dict[str, Any]:
+        """The task's data, and what only the server knows: where the plugin is, its settings, its file."""
         plugin = plugins.find(task.data["plugin_id"])
         if plugin is None:
             return dict(task.data)  # removed since: the child says so
-        settings = plugins.effective_settings(plugin, task.organization_id)
-        return dict(task.data) | {"location": plugin.location, "settings": settings, "memory_mb": plugin.manifest.memory_mb}
+        own = {"location": plugin.location, "memory_mb": plugin.manifest.memory_mb, "file": self._file(task)}
+        return dict(task.data) | own | {"settings": plugins.effective_settings(plugin, task.organization_id)}
+
+    def _file(self, task: Task) -> str | None:
+        inputs = task.data.get("input_data") or [None]
+        if not isinstance(inputs, list) or not isinstance(inputs[0], dict) or "file" not in inputs[0]:
+            return None
+        file = files.by_uuid(str(inputs[0]["file"]), task.organization_id)
+        return str(store.path_of(self.settings.data, file.organization_id, file.uuid)) if file else None
 
     def _work(self, call: dict[str, Any]) -> Work:
         memory = call.pop("memory_mb", None)
@@ -123,12 +137,11 @@ class Run:
 
     def _tell_progress(self) -> None:
         percent, text = self.intake.progress or (0, "")
-        with unit(self.app, "worker") as session:
-            task = session.merge(self.task, load=False)
-            try:
-                lifecycle.progress(task, self.lease, percent, text, clock.now())
-            except Refused:
-                self.lose()
+        try:
+            self.ledger.write(lambda session: lifecycle.progress(
+                session.merge(self.task, load=False), self.lease, percent, text, clock.now()))  # fmt: skip
+        except Refused:
+            self.lose()
 
     def _told(self, record: ExitRecord) -> End:
         """The child's own word on an error comes first: an exit code cannot say why."""
@@ -144,21 +157,23 @@ class Run:
 
     def _end(self, end: End) -> None:
         """In one transaction: files, objects, the end itself and what follows it."""
-        now = clock.now()
         try:
-            with unit(self.app, "worker") as session:
-                task = session.merge(self.task, load=False)
-                if end.reason == "cancelled":
-                    lifecycle.stopped(task, self.lease, self.by, now, end)
-                elif end.exit_code == states.NEVER_STARTED:
-                    lifecycle.fail(task, self.lease, self.by, now, end)
-                else:
-                    lifecycle.finish(task, self.lease, self.by, now, end)
-                self._keep(session, task, now)
+            self.ledger.write(lambda session: self._write_end(session, end, clock.now()))
         except Refused as refusal:
             log.warning("an end came too late", task=self.uuid, why=refusal.text)
 
-    def _keep(self, session: Any, task: Task, now: datetime) -> None:
+    def _write_end(self, session: Session, end: End, now: datetime) -> None:
+        task = session.merge(self.task, load=False)
+        if end.reason == "cancelled":
+            lifecycle.stopped(task, self.lease, self.by, now, end)
+        elif end.exit_code == states.NEVER_STARTED:
+            lifecycle.fail(task, self.lease, self.by, now, end)
+        else:
+            lifecycle.finish(task, self.lease, self.by, now, end)
+        if not self.intake.empty:
+            self._keep(session, task, now)
+
+    def _keep(self, session: Session, task: Task, now: datetime) -> None:
         """What cannot be kept must not undo the end itself."""
         try:
             with session.begin_nested():
