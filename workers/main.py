@@ -19,7 +19,7 @@ from webapp.config import Settings, shown
 from workers import broker, local_agent
 from workers.children import SUPERVISOR, Process, fork, spawn
 from workers.loops import LOOPS, load
-from workers.parent import follow
+from workers.parent import follow, show_as
 from workers.supervisor import Part, PartFailed, Stopped, Supervisor
 
 # module:function(settings) of each process. The loops share one here; in a fleet each can have its own, several times.
@@ -46,6 +46,7 @@ class CannotStart(RuntimeError):
 def run(name: str, settings: Settings) -> int | None:
     """One process of the table, until it ends."""
     logs.setup(settings, name)
+    show_as(f"muster {name}")
     if parent := os.environ.get(SUPERVISOR):
         follow(int(parent))
     start = load(PROCESSES[name])

@@ -1,4 +1,4 @@
-"""A part must not outlive what started it, however that ended."""
+"""A part must not outlive what started it, however that ended, and is told apart from its siblings."""
 
 import ctypes
 import os
@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable
 
 PR_SET_PDEATHSIG = 1
+PR_SET_NAME = 15
 LOOK_SECONDS = 0.5
 
 
@@ -34,6 +35,12 @@ def follow(parent: int) -> None:
     prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() != parent:
         os.kill(os.getpid(), signal.SIGTERM)
+
+
+def show_as(name: str) -> None:
+    """What `ps` and `top` call this process; a fork would bear its parent's name."""
+    if prctl := _prctl():
+        prctl(PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
 def _look(parent: int) -> None:
