@@ -91,8 +91,7 @@ class Server:
         self.objections = []
         self.faults: list[Fault] = []
         self.builds = {}
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self.http.daemon_threads = True
+        self.http = _Http(("127.0.0.1", 0), _handler(self))
         if tls:
             self.http.socket = tls.wrap_socket(self.http.socket, server_side=True)
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.http.server_port}"
@@ -378,6 +377,14 @@ def _verb(path):
 
 def _lease(headers):
     return p.LeaseRequest(int(headers[p.LEASE_SEQ_HEADER]), headers[p.LEASE_TOKEN_HEADER])
+
+
+class _Http(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+
+    def handle_error(self, request, client_address):
+        """Agents are killed in the middle of requests; that is what these tests are for."""
 
 
 def _handler(server):

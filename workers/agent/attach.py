@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, Optional
 
-from . import process, tree
+from . import code, process, tree
 from .folder import TaskFolder
 from .state import read_json
 
@@ -26,11 +26,11 @@ class Runner:
         self._handle = _handle(identity)
 
     @classmethod
-    def start(cls, folder: TaskFolder, code: str, pass_fds: Sequence[int] = ()) -> "Runner":
+    def start(cls, folder: TaskFolder, pass_fds: Sequence[int] = ()) -> "Runner":
         """A runner that waits for `go`. A session of its own: what ends the agent does not end it."""
         with open(folder.file("runner.log"), "ab") as log:
             child = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-B", "-c", _MAIN, code, folder.path],
+                [sys.executable, "-I", "-S", "-B", "-c", _MAIN, code.place(), folder.path],
                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, cwd="/", pass_fds=pass_fds,
                 env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}, start_new_session=True,
             )

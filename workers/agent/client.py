@@ -87,7 +87,7 @@ class Client:
     def send(self, method: str, path: str, body: Any, headers: dict[str, str], timeout: float = ANSWER_S) -> Reply:
         response, connection = self._request(method, path, body, headers, timeout)
         try:
-            content = response.read(protocol.MAX_BODY + 1)
+            content = _read(response)
         except (OSError, http.client.HTTPException) as error:
             connection.close()
             raise Transient(f"the answer broke off: {error}") from error
@@ -222,6 +222,17 @@ def _factory(url, ca_file, insecure_loopback, timeout=CONNECT_S):
     if insecure_loopback:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     return lambda: http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context)
+
+
+def _read(response: http.client.HTTPResponse) -> bytes:
+    """Part by part: asked for all at once, older Pythons take the room for the largest answer."""
+    content = b""
+    while len(content) <= protocol.MAX_BODY:
+        part = response.read(_PART)
+        if not part:
+            break
+        content += part
+    return content
 
 
 def _sorted(response, content: bytes) -> Reply:

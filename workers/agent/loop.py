@@ -7,7 +7,7 @@ import traceback
 import uuid
 from typing import Callable, Optional
 
-from . import code, policy, protocol, service, signed
+from . import code, exits, policy, protocol, service, signed
 from .claims import Claims
 from .client import Client, Final, Trouble
 from .clock import ServerClock
@@ -42,9 +42,9 @@ class Agent:
         self.spool, self.delivery = Spool(work), Delivery(self.client, self.delivered)
         self.stopping, self.leaving = threading.Event(), threading.Event()
         self.bell, self.beat_now = threading.Event(), threading.Event()
-        self.code = code.for_runners(work)
+        code.forget_others(work.root)
         self.heart, self.claims, self.listener = Heart(self), Claims(self), Listener(self)
-        self.exit_code = protocol.EXIT_OK
+        self.exit_code = exits.OK
         self._own_capacity = min(capacity or CAPACITY, self.policy.capacity or MAX_HELD, MAX_HELD)
         self._events: collections.deque[tuple[str, str, float]] = collections.deque(maxlen=100)
         self._lock = threading.Lock()
@@ -80,12 +80,12 @@ class Agent:
 
     def revoked(self, trouble: Trouble) -> None:
         self.say(f"this agent was revoked: {trouble}")
-        self.exit_code, self._kill = protocol.EXIT_NOT_ALLOWED, True
+        self.exit_code, self._kill = exits.NOT_ALLOWED, True
         self.stopping.set()
 
     def superseded(self, trouble: Trouble) -> None:
         self.say(f"another copy of this agent is alive: {trouble}")
-        self.exit_code = protocol.EXIT_SESSION_CONFLICT
+        self.exit_code = exits.SESSION_CONFLICT
         self.stopping.set()
         self.leaving.set()
 

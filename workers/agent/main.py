@@ -8,8 +8,7 @@ import sys
 import time
 from typing import Optional
 
-from . import code, protocol
-from .client import Transient, Trouble
+from . import code, exits
 
 DEFAULT_DIR = "/var/lib/muster-agent"
 
@@ -17,14 +16,18 @@ DEFAULT_DIR = "/var/lib/muster-agent"
 def main(arguments: Optional[list[str]] = None) -> int:
     options = _parser().parse_args(arguments)
     os.umask(0o077)
+    if options.act is run and os.path.exists(os.path.join(options.work_dir, "agent.json")):
+        code.load_from_disk(os.path.abspath(options.work_dir))
+    from .client import Transient, Trouble
+
     try:
         return options.act(options)
     except Transient as trouble:
-        return _told(trouble, protocol.EXIT_UNREACHABLE)
+        return _told(trouble, exits.UNREACHABLE)
     except Trouble as trouble:
-        return _told(trouble, protocol.EXIT_NOT_ALLOWED)
+        return _told(trouble, exits.NOT_ALLOWED)
     except (OSError, ValueError) as error:
-        return _told(error, protocol.EXIT_USAGE)
+        return _told(error, exits.USAGE)
 
 
 def enrol(options) -> int:
@@ -33,7 +36,7 @@ def enrol(options) -> int:
     identity = ask(_work(options), options.server.rstrip("/"), _token(options), options.tag, options.ca_file,
                    options.insecure_loopback)  # fmt: skip
     print(f"Enrolled as {identity.agent_id} with {identity.server}")
-    return protocol.EXIT_OK
+    return exits.OK
 
 
 def run(options) -> int:
@@ -45,12 +48,12 @@ def run(options) -> int:
     try:
         lock = _enrolled_lock(work)
         if lock is None:
-            return _told(f"another agent runs in {work.root}", protocol.EXIT_LOCKED)
+            return _told(f"another agent runs in {work.root}", exits.LOCKED)
         agent = Agent(work, _say, options.capacity)
     except NotEnrolled as error:
-        return _told(error, protocol.EXIT_NOT_ENROLLED)
+        return _told(error, exits.NOT_ENROLLED)
     except BadPolicy as error:
-        return _told(error, protocol.EXIT_USAGE)
+        return _told(error, exits.USAGE)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: agent.stop())
     ended = agent.run(options.grace, options.kill)
@@ -68,7 +71,7 @@ def status(options) -> int:
     else:
         for name, value in known.items():
             print(f"{name.replace('_', ' '):>14}  {value}")
-    return protocol.EXIT_OK if known["enrolled"] else protocol.EXIT_NOT_ENROLLED
+    return exits.OK if known["enrolled"] else exits.NOT_ENROLLED
 
 
 def queue(options) -> int:
@@ -77,7 +80,7 @@ def queue(options) -> int:
 
     for entry in Spool(_work(options)).entries():
         print(f"{entry.task_id}  {entry.call}  exit code {entry.body.get('exit_code', '-')}")
-    return protocol.EXIT_OK
+    return exits.OK
 
 
 def install(options) -> int:
@@ -85,27 +88,27 @@ def install(options) -> int:
 
     program, work_dir = code.packed_program(), os.path.abspath(options.work_dir)
     if program is None:
-        return _told("install needs the .pyz", protocol.EXIT_USAGE)
+        return _told("install needs the .pyz", exits.USAGE)
     command = [sys.executable, "-I", program, "run", "--work-dir", work_dir]
     if options.print:
         print(service.systemd_unit(command, work_dir), end="")
     else:
         service.install(command, work_dir, print)
-    return protocol.EXIT_OK
+    return exits.OK
 
 
 def unenrol(options) -> int:
     from .enrol import unenrol as leave
 
     leave(_work(options))
-    return protocol.EXIT_OK
+    return exits.OK
 
 
 def version(options) -> int:
-    from . import loop  # noqa: F401  all of it must load on this Python
+    from . import loop, protocol  # noqa: F401  all of it must load on this Python
 
     print(protocol.VERSION)
-    return protocol.EXIT_OK
+    return exits.OK
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -71,15 +71,6 @@ TIMED_OUT = 259
 CANCELLED = 260
 OUTCOME_UNKNOWN = 261                 # the runner died, or the host was restarted
 
-# --- exit codes of the agent program ---------------------------------------------------------
-EXIT_OK = 0
-EXIT_USAGE = 2
-EXIT_NOT_ENROLLED = 3
-EXIT_NOT_ALLOWED = 4                  # credential revoked, token refused
-EXIT_UNREACHABLE = 5
-EXIT_LOCKED = 8                       # another agent runs in this work dir
-EXIT_SESSION_CONFLICT = 9             # a second copy of this agent is alive somewhere
-
 # --- task types, states, commands ------------------------------------------------------------
 TYPES = ("execute_command", "execute_test", "plugin", "update_agent", "uninstall")
 RUNNING_STATES = ("assigned", "downloading", "executing", "reporting")

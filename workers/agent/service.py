@@ -1,13 +1,13 @@
 """Start the agent with the host: a systemd unit on Linux, a launchd job on macOS."""
 
+import html
 import os
 import shutil
 import subprocess
 import sys
 from typing import Callable, Optional
-from xml.sax.saxutils import escape
 
-from .protocol import EXIT_NOT_ALLOWED, EXIT_SESSION_CONFLICT
+from . import exits
 
 NAME = "muster-agent"
 LABEL = "muster.agent"
@@ -25,7 +25,7 @@ ExecStart={" ".join(_quoted(part) for part in command)}
 KillMode=process
 Restart=always
 RestartSec=5
-RestartPreventExitStatus={EXIT_NOT_ALLOWED} {EXIT_SESSION_CONFLICT}
+RestartPreventExitStatus={exits.NOT_ALLOWED} {exits.SESSION_CONFLICT}
 TimeoutStopSec=60
 UMask=0077
 ReadWritePaths={_quoted(work_dir)}
@@ -36,7 +36,7 @@ WantedBy={"multi-user.target" if os.geteuid() == 0 else "default.target"}
 
 
 def launchd_job(command: list[str]) -> str:
-    arguments = "".join(f"\n    <string>{escape(part)}</string>" for part in command)
+    arguments = "".join(f"\n    <string>{html.escape(part, quote=False)}</string>" for part in command)
     return f"""<?xml version="1.0" encoding="UTF-8"?>
 <!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
 <plist version="1.0">

@@ -126,7 +126,7 @@ class Work:
     def _execute(self, program: Program) -> None:
         """The runner gets ready while the server is asked."""
         write_job(self.folder, program)
-        runner = Runner.start(self.folder, self.host.code, program.pass_fds)
+        runner = Runner.start(self.folder, program.pass_fds)
         try:
             self.permit()
             program.recheck()
