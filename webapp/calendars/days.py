@@ -170,7 +170,4 @@ def year_view(year: int, off: DaysOff) -> list[Month]:
 
 
 def _week(week: list[date], month: int, off: DaysOff) -> list[Cell | None]:
-    return [
-        Cell(day, off.dates.get(day), day.weekday() in off.weekend) if day.month == month else None
-        for day in week
-    ]
+    return [Cell(day, off.dates.get(day), day.weekday() in off.weekend) if day.month == month else None for day in week]

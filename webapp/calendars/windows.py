@@ -53,8 +53,7 @@ def window(pair: Any) -> Window:
     start, end = time_of_day(pair[0]), _end_of_window(str(pair[1]).strip())
     if end <= start:
         raise ValueError(
-            f"The end of the window must be later than {clock(start)}. "
-            f"If it ends the next day, write {clock(end)}+1"
+            f"The end of the window must be later than {clock(start)}. If it ends the next day, write {clock(end)}+1"
         )
     if end - start > DAY:
         raise ValueError("A window is at most 24 hours long. Choose an earlier end")

@@ -46,10 +46,7 @@ def _dates(rule: Cron) -> Dates | None:
 
 def _times(rule: Cron) -> tuple[int, ...]:
     return tuple(
-        hour * 3600 + minute * 60 + second
-        for hour in rule.hours
-        for minute in rule.minutes
-        for second in rule.seconds
+        hour * 3600 + minute * 60 + second for hour in rule.hours for minute in rule.minutes for second in rule.seconds
     )
 
 
@@ -76,7 +73,8 @@ def _hours(rule: Cron) -> str | None:
 
 
 def _explained(rule: Cron, zone: str) -> str:
-    text = re.sub(r"(?<!1)([123])th\b", lambda match: match[1] + {"1": "st", "2": "nd", "3": "rd"}[match[1]],
-                  rule.match.explain())
+    text = re.sub(
+        r"(?<!1)([123])th\b", lambda match: match[1] + {"1": "st", "2": "nd", "3": "rd"}[match[1]], rule.match.explain()
+    )
     either = " (one of the two is enough)" if rule.either_day else ""
     return f"{text}{either}, {zone}"

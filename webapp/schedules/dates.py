@@ -121,7 +121,7 @@ def weekday(text: Any) -> int:
     for number, name in enumerate(NAMES):
         if wanted in (SHORT[number], name.lower()):
             return number
-    close = get_close_matches(wanted, [name.lower() for name in NAMES], n=1, cutoff=0.5)
+    close = get_close_matches(wanted, [*SHORT, *(name.lower() for name in NAMES)], n=1)
     hint = f"Did you mean {close[0][:3]}?" if close else f"Use {', '.join(SHORT)}"
     raise ValueError(f'"{text}" is not a day of the week. {hint}')
 

@@ -18,9 +18,7 @@ from webapp.tasks.duration import seconds
 
 T = TypeVar("T")
 AT_LEAST_ONE = "Enter at least one time, like 09:30"
-_MOMENT = re.compile(
-    r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?"
-)
+_MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
 
 
 class RuleError(ValueError):

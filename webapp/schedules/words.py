@@ -27,13 +27,13 @@ def date_words(local: datetime) -> str:
 
 
 def length_words(total: int) -> str:
-    """`15 minutes`, `1 hour 30 minutes`, `36 hours`, `2 days`."""
-    if total >= 2 * DAY and total % DAY == 0:
-        return f"{total // DAY} days"
-    parts = []
-    for unit, size in (("hour", 3600), ("minute", 60), ("second", 1)):
-        count, total = divmod(total, size)
-        if count:
+    """`15 minutes`, `90 minutes`, `36 hours`, `2 days`, `2 hours 30 minutes`."""
+    parts: list[str] = []
+    for unit, size in (("day", DAY), ("hour", 3600), ("minute", 60), ("second", 1)):
+        # Small odd lengths stay in one unit; a single day is clearer in hours.
+        whole = total % size == 0 and unit != "day"
+        if total >= (size if whole or parts else 2 * size):
+            count, total = divmod(total, size)
             parts.append(f"{count} {unit}{'s' if count > 1 else ''}")
     return " ".join(parts)
 
