@@ -56,6 +56,7 @@ def run(name: str, settings: Settings) -> int | None:
 def up(settings: Settings, say: Say = click.echo) -> int:
     """Runs everything until a signal; gives the exit code."""
     logs.setup(settings, "up")
+    show_as("muster up")
     _make_folder(settings.data)
     locks = _alone(settings.data)
     try:
