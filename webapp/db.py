@@ -168,10 +168,8 @@ def prepare(engine: sa.Engine, synchronous: str = "FULL") -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         reading = bool(connection.get_execution_options().get("reading"))
-        cursor = connection.connection.cursor()
-        cursor.execute("PRAGMA query_only=ON" if reading else "PRAGMA query_only=OFF")
-        cursor.execute("BEGIN" if reading else "BEGIN IMMEDIATE")
-        cursor.close()
+        connection.exec_driver_sql("PRAGMA query_only=ON" if reading else "PRAGMA query_only=OFF")
+        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def scope_to(reading: Iterable[int], writing: int | None = None) -> None:
@@ -205,6 +203,14 @@ def writing_to(organization_id: int) -> Iterator[None]:
         yield
     finally:
         session.info["scope"] = before
+
+
+def writing() -> int:
+    """The organisation that new rows of this session belong to."""
+    scope: Scope | None = db.session().info.get("scope")
+    if scope is None or scope.writing is None:
+        raise ScopeMissing("no organisation was chosen to write to")
+    return scope.writing
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from webapp.agents.models import Agent
-from webapp.db import db
+from webapp.db import db, writing
 from webapp.events import Actor
 from webapp.tasks import kinds, lifecycle, targets
 from webapp.tasks.kinds import Part
@@ -39,7 +39,7 @@ def launch(spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Or
     """Expand, snapshot, insert, ring. Raises SpecError before anything is written."""
     parts = _parts(spec)
     due = not (spec.options.not_before and spec.options.not_before > now)
-    places = _capable_places(spec, parts, targets.places(spec, now, due))
+    places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
     batch = _batch(spec, parts, places, trigger, by, now)
     rows = [_row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places]
     tasks = _insert(rows)
@@ -52,7 +52,7 @@ def launch(spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Or
 def check(spec: Spec, now: datetime) -> tuple[list[Part], list[Place]]:
     """What a launch would make, without making it: for previews."""
     parts = _parts(spec)
-    return parts, _capable_places(spec, parts, targets.places(spec, now, True))
+    return parts, _capable_places(spec, parts, targets.places(spec, writing(), now, True))
 
 
 def _parts(spec: Spec) -> list[Part]:
@@ -131,7 +131,7 @@ def _link(parents: Sequence[Task], children: list[Task]) -> None:
 
 def fan_out(task: Task, by: Actor, now: datetime) -> int:
     """A queued ALL, tag or user task takes the first agent that matches now; its twins take the others."""
-    found = targets.matching(parse_target(task.target), now)
+    found = targets.matching(parse_target(task.target), task.organization_id, now)
     fits, _ = targets.capable(task.type, task.data, found)
     if not fits:
         return 0

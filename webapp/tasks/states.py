@@ -93,6 +93,9 @@ ALIASES: dict[str, frozenset[Status]] = {
 }
 
 
+WORDS = frozenset(status.value for status in Status)
+
+
 class UnknownWord(ValueError):
     def __init__(self, word: str, known: list[str]):
         near = get_close_matches(word.lower(), known, 1)
@@ -107,7 +110,7 @@ def selected(words: list[str]) -> frozenset[Status]:
         key = word.strip().lower()
         if key in ALIASES:
             chosen |= ALIASES[key]
-        elif key in Status:
+        elif key in WORDS:
             chosen.add(Status(key))
         else:
             raise UnknownWord(word, [*ALIASES, *Status])

@@ -26,32 +26,33 @@ WORKER = Place("worker")
 LATER = frozenset({ALL, TAGS, USER})  # one task for each agent that matches when it is due
 
 
-def places(spec: Spec, now: datetime, due: bool) -> list[Place]:
+def places(spec: Spec, organization_id: int, now: datetime, due: bool) -> list[Place]:
     target = spec.target
     if not target.on_agents:
         return [WORKER]
     if target.kind == AGENTS:
-        return [Place("agent", "agent", agent) for agent in _named(target)]
+        return [Place("agent", "agent", agent) for agent in _named(target, organization_id)]
     if target.kind == ANYONE:
         return [Place("agent", ANYONE)]
-    found = matching(target, now) if due else []
+    found = matching(target, organization_id, now) if due else []
     return [Place("agent", target.kind, agent) for agent in found] or [Place("agent", target.kind)]
 
 
-def _named(target: Target) -> list[Agent]:
-    found, unknown = agents.named(target.names)
+def _named(target: Target, organization_id: int) -> list[Agent]:
+    found, unknown = agents.named(target.names, organization_id)
     if unknown:
         names = ", ".join(f'"{name}"' for name in unknown)
         raise SpecError([{"field": "target.agents", "message": f"There is no agent {names} in this organization"}])
     return found
 
 
-def matching(target: Target, now: datetime) -> list[Agent]:
+def matching(target: Target, organization_id: int, now: datetime) -> list[Agent]:
     """The agents that this target means at this moment."""
     if target.kind == AGENTS:
-        return agents.named(target.names)[0]
+        return agents.named(target.names, organization_id)[0]
+    mine = agents.active(organization_id)
     everyone: Sequence[Agent] = (
-        db.session.scalars(agents.active()).all() if target.include_offline else agents.online(now)
+        db.session.scalars(mine).all() if target.include_offline else agents.online(now, organization_id)
     )
     if target.kind == TAGS:
         return agents.tagged(everyone, target.names, target.match)

@@ -59,11 +59,13 @@ def _parents(task: Task) -> Why:
 def _limit(task: Task) -> list[Why]:
     if not task.limit_name:
         return []
-    limit = db.session.scalar(sa.select(Limit).where(Limit.name == task.limit_name))
+    limit = db.session.scalar(sa.select(Limit).where(
+        Limit.organization_id == task.organization_id, Limit.name == task.limit_name))
     if limit is None:
         return []
     held = db.session.scalar(sa.select(sa.func.count()).select_from(Task).where(
-        Task.limit_name == task.limit_name, Task.status.in_(states.LEASED))) or 0
+        Task.organization_id == task.organization_id, Task.limit_name == task.limit_name,
+        Task.status.in_(states.LEASED))) or 0
     if held < limit.maximum:
         return []
     return [Why("limit", f"The limit {limit.name} allows {limit.maximum} at once, and {held} run",
@@ -91,11 +93,11 @@ def _agents(task: Task, now: datetime) -> list[Why]:
         agent = db.session.get(Agent, task.agent_id)
         return _one_agent(task, agent, now) if agent else []
     if task.owner == ANYONE:
-        found = list(agents.online(now))
+        found = list(agents.online(now, task.organization_id))
         none = "No agent is online"
     else:
         target = parse_target(task.target)
-        found = targets.matching(target, now)
+        found = targets.matching(target, task.organization_id, now)
         none = "No agent is online" if target.kind == "all" else f"No agent matches {_words(task)} now"
     if not found:
         return [Why("no_agent", none, "/agents")]
