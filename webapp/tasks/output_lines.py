@@ -249,7 +249,9 @@ def _lines(view: View, spans: list[Span], count: LineCount) -> Iterator[Line]:
 
 def shown(raw: bytes) -> tuple[str, int]:
     """The text of a line, and how many bytes of it are hidden. Of a progress display only the last state."""
-    raw = raw.rstrip(b"\r\n").rpartition(b"\r")[2]
+    raw = raw.rstrip(b"\r\n")
+    if not raw.removeprefix(b"\x1b[0K").startswith((b"section_start:", b"section_end:")):  # whose title is behind it
+        raw = raw.rpartition(b"\r")[2]
     if len(raw) <= LONGEST_SHOWN:
         return raw.decode(errors="replace"), 0
     return raw[:LONGEST_SHOWN].decode(errors="ignore"), len(raw) - LONGEST_SHOWN
