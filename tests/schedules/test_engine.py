@@ -10,6 +10,7 @@ from datetime import date, timedelta
 import pytest
 
 from tests.schedules.stepping import days_off, following, instant, local, plan, words
+from webapp.calendars.days import DaysOff
 from webapp.schedules import engine
 
 LONDON = "Europe/London"
@@ -58,6 +59,11 @@ def test_the_next_working_day_makes_up_for_a_day_off():
     assert ends(weekly("fri"), "next_working_day", "2026-12-24", 2) == [("12-29", None, "12-25"), ("01-01", None, None)]
 
 
+@pytest.mark.parametrize("asked", ["2026-12-25T12:00", "2026-12-28T12:00", "2026-12-29T09:29"])
+def test_a_move_is_seen_from_any_moment_before_it(asked):
+    assert ends(weekly("fri"), "next_working_day", asked, 1) == [("12-29", None, "12-25")]
+
+
 def test_a_day_on_which_it_runs_anyway_makes_up_for_nothing():
     assert ends(WEEKDAYS, "next_working_day", "2026-12-24T12:00", 3) == [
         ("12-25", "holiday", None),
@@ -71,6 +77,16 @@ def test_of_several_days_off_in_a_row_one_is_made_up_for():
         ("12-25", "holiday", None),
         ("12-29", None, "12-28"),
         ("01-01", None, None),
+    ]
+
+
+def test_runs_that_are_moved_into_a_gap_are_one():
+    """Saturday's two runs go to a Sunday without that hour, in a place where Sunday is a working day."""
+    off = DaysOff("Closed", {date(2026, 3, 28): "Closed"}, "next_working_day", weekend=frozenset())
+    rule = {"kind": "weekly", "days": ["sat"], "at": ["02:10", "02:40"]}
+    assert local(rule, "Europe/Amsterdam", "2026-03-27", 2, calendar=off) == [
+        "2026-03-29T03:00+0200",
+        "2026-04-04T02:10+0200",
     ]
 
 
@@ -115,6 +131,14 @@ def test_a_delay_stays_inside_its_length_and_the_span():
     assert min(delays) >= 0 and max(delays) <= 600 and len(delays) > 150
     last = following({**WEEKDAYS, "jitter": "10m"}, "UTC", "2026-01-01", 2, end="2026-01-01T09:30:02")
     assert len(last) == 1 and last[0].at <= instant("2026-01-01T09:30:02")
+
+
+def test_a_delayed_run_is_found_from_any_moment_before_it():
+    rule = {"kind": "times", "at": ["09:30"], "jitter": "10h"}
+    (slot,) = following(rule, "UTC", "2026-01-05T00:00", 1, start="2026-01-05")
+    assert slot.at > instant("2026-01-05T09:31")
+    for before in (slot.at - timedelta(seconds=1), instant("2026-01-05T09:30"), instant("2026-01-05T09:31")):
+        assert engine.next_slot(plan(rule, "UTC", start="2026-01-05"), before) == slot
 
 
 def test_a_run_that_is_delayed_into_a_day_off_is_skipped():

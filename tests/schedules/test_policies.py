@@ -67,6 +67,17 @@ def test_what_a_calendar_skips_is_neither_missed_nor_run(policy):
     assert {(end, reason) for _, end, reason in misfire(policy, due.slots, NOW)} == {("skipped", "holiday")}
 
 
+def test_the_newest_run_is_made_up_for_though_a_day_off_followed():
+    rule, now = {"kind": "interval", "every": "20m"}, instant("2026-06-02T00:50")
+    due = engine.due(plan(rule, "UTC", calendar=days_off("2026-06-02")), now - timedelta(hours=2), now)
+    found = {
+        f"{slot.at:%H:%M}": (end, reason) for slot, end, reason in misfire(ONCE, due.slots, now, timedelta(hours=2))
+    }
+    assert found["23:40"] == ("fire", None)
+    assert found["23:20"] == ("missed", "coalesced")
+    assert found["00:40"] == ("skipped", "holiday")
+
+
 @pytest.mark.parametrize("policy", MISFIRE)
 def test_every_due_slot_has_one_end_and_every_end_but_running_a_reason(policy):
     found = after_outage(50, policy)

@@ -27,6 +27,7 @@ ALIASES = {
 }
 # As long as cronsim looks: 29 February on a certain weekday comes back within 40 years.
 YEARS_AHEAD = 50
+LONGEST = 300
 
 
 class FieldOf(NamedTuple):
@@ -46,6 +47,7 @@ FIVE = (
 )
 # cronsim wants a time to start from; only its fields and day matching are used here.
 _ANY = wall(date(2000, 1, 1), 0)
+_NUMBER = re.compile("[0-9]{1,3}")
 NTH_FIELDS = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -109,6 +111,8 @@ class Cron:
 
 @lru_cache(maxsize=4096)
 def read(text: str) -> Cron:
+    if len(text) > LONGEST:
+        raise ValueError(f"A cron expression has at most {LONGEST} characters. Use several schedules")
     parts = _parts(text.strip())
     fields = FIVE if len(parts) == 5 else (SECONDS, *FIVE)
     for position, (part, wanted) in enumerate(zip(parts, fields, strict=True)):
@@ -152,9 +156,11 @@ def _problem(term: str, wanted: FieldOf) -> str | None:
     if sign := _foreign_sign(term, wanted):
         return sign
     base, slash, step = term.partition("/")
-    if slash and not (step.isdecimal() and 1 <= int(step) <= wanted.high):
+    if slash and not (_NUMBER.fullmatch(step) and 1 <= int(step) <= wanted.high):
         return f"steps of {wanted.name} go from 1 to {wanted.high}"
-    if base == "*" or _special(base, wanted):
+    if _special(base, wanted):
+        return f"{base} takes no step" if slash else None
+    if base == "*":
         return None
     low, dash, high = base.partition("-")
     if problem := _bad_value(low, wanted) or (dash and _bad_value(high, wanted)):
@@ -187,7 +193,7 @@ def _special(base: str, wanted: FieldOf) -> bool:
 def _bad_value(text: str, wanted: FieldOf) -> str | None:
     if text in wanted.names:
         return None
-    if text.isdecimal() and len(text) < 4:
+    if _NUMBER.fullmatch(text):
         fits = wanted.low <= int(text) <= wanted.high
         return None if fits else f"{wanted.name} go from {wanted.low} to {wanted.high}"
     names = f" or {wanted.names[0]} to {wanted.names[-1]}" if wanted.names else ""

@@ -17,6 +17,7 @@ from webapp.schedules.words import listed
 from webapp.tasks.duration import seconds
 
 T = TypeVar("T")
+MOST_TIMES = 100
 AT_LEAST_ONE = "Enter at least one time, like 09:30"
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
 
@@ -81,6 +82,8 @@ def times(value: Any) -> tuple[int, ...]:
     texts = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not texts:
         raise ValueError(AT_LEAST_ONE)
+    if len(texts) > MOST_TIMES:
+        raise ValueError(f"A rule has at most {MOST_TIMES} times. Use an interval, or several schedules")
     return tuple(sorted({time_of_day(text) for text in texts}))
 
 

@@ -77,6 +77,13 @@ def test_a_window_over_midnight_has_one_run_a_night():
     assert {slot.local.weekday() for slot in found} == {0, 1}
 
 
+def test_after_midnight_the_run_of_the_night_is_still_to_come():
+    made = plan({**BUSINESS, "between": ["23:59:59", "06:00+1"], "days": ["mon"]}, "UTC")
+    slot = engine.next_slot(made, instant("2026-01-05"))
+    assert slot.at > instant("2026-01-06T00:00:30")
+    assert engine.next_slot(made, instant("2026-01-06T00:00:30")) == slot
+
+
 @pytest.mark.parametrize(
     "which, expected",
     [

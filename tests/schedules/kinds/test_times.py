@@ -90,6 +90,7 @@ def test_words(rule, text):
         ({"kind": "times"}, "at", "Enter at least one time, like 09:30"),
         (daily(), "at", "Enter at least one time, like 09:30"),
         ({"kind": "times", "at": 930}, "at", "Enter at least one time, like 09:30"),
+        (daily(*["09:30"] * 101), "at", "A rule has at most 100 times. Use an interval, or several schedules"),
         (daily("25:00"), "at", '"25:00" is not a time of day. Enter one from 00:00 to 23:59, like 09:30'),
         ({**daily("09:30"), "days": ["mom"]}, "days", '"mom" is not a day of the week. Did you mean mon?'),
         ({**daily("09:30"), "days": [1, 2]}, "days",
