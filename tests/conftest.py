@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 from jinja2 import FileSystemBytecodeCache
 from sqlalchemy.orm import Session
@@ -16,7 +19,7 @@ from sqlalchemy.orm import Session
 from tests import databases
 from tests.browser import Browser
 from tests.cast import Cast
-from webapp import config, queue
+from webapp import clock, config, queue
 from webapp.access import passwords
 from webapp.config import Settings
 from webapp.db import db, system_scope
@@ -25,9 +28,22 @@ from workers import broker
 # prometheus_client takes the folder that it finds at its first import, for the whole run.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="muster-metrics-")
 
+# Tracebacks as they are: the coloured form prints every local variable.
+structlog.configure(
+    processors=[
+        structlog.processors.add_log_level,
+        structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+    ]
+)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--db", choices=[*databases.KINDS, "both"], default="both", help="which databases to test on")
+
+
+def pytest_sessionfinish() -> None:
+    if counts := sys.modules.get("prometheus_client.values"):
+        counts.close_all_multiprocess_files()  # closes its files, which the end of the process would complain about
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -108,7 +124,22 @@ def client(app: Flask) -> Browser:
 
 @pytest.fixture
 def session(app: Flask) -> Iterator[Session]:
-    """A session over all organisations, for tests of verbs and for looking afterwards. Commit before a request."""
+    """A session over all organisations, for tests of verbs, and for looking afterwards.
+
+    On SQLite an open transaction keeps all others from writing: commit before anything but a `client` runs.
+    """
     with app.app_context(), system_scope("test"):
+        app.extensions["test_session"] = db.session()
         yield db.session()
         db.session.rollback()
+
+
+@pytest.fixture
+def pass_time() -> Iterator[Callable[[timedelta], None]]:
+    """Moves the clock of this process on; nobody sleeps."""
+
+    def move(by: timedelta) -> None:
+        clock.follow(clock.now() + by)
+
+    yield move
+    clock.follow(datetime.now(UTC))

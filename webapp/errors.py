@@ -42,7 +42,8 @@ class Problem(Exception):
         headers: dict[str, str] | None = None, **facts: Any,
     ) -> None:  # fmt: skip
         super().__init__(detail or title)
-        self.status, self.detail, self.errors = status, detail, errors or []
+        self.status, self.errors = status, errors or []
+        self.detail = detail or ". ".join(error["message"] for error in self.errors)
         self.title = title or TITLES.get(status, "This did not work")
         self.headers = headers or {}
         self.facts = facts

@@ -75,7 +75,7 @@ def same_origin_path(target: str | None, otherwise: str = "/") -> str:
 
 @dataclass(frozen=True)
 class Limit:
-    """At most `times` in `seconds`, counted in the broker, and in this process while the broker is away."""
+    """At most `times` in `seconds` from the first, counted in the broker, or here while the broker is away."""
 
     name: str
     times: int
@@ -83,21 +83,24 @@ class Limit:
 
     def hit(self, who: str) -> int | None:
         """Counts one more. None, or how many seconds to wait."""
-        start = int(time.time() // self.seconds)
-        key = f"muster:limit:{self.name}:{start}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
+        key = self._key(who)
         count = queue.incr(key, seconds=self.seconds)
         if count is None:
-            count = _own.incr(key, start)
+            return _own.hit(key, self)
+        if count == 1:
+            queue.put(f"{key}:end", str(time.time() + self.seconds), self.seconds)
         if count <= self.times:
             return None
-        return max(1, math.ceil((start + 1) * self.seconds - time.time()))
+        end = float(queue.get(f"{key}:end") or 0)
+        return max(1, math.ceil(end - time.time()))
 
     def forgive(self, who: str) -> None:
         """A success: what came before was a person who had to think."""
-        start = int(time.time() // self.seconds)
-        key = f"muster:limit:{self.name}:{start}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
-        queue.delete(key)
-        _own.counts.pop(key, None)
+        queue.delete(self._key(who))
+        _own.kept.pop(self._key(who), None)
+
+    def _key(self, who: str) -> str:
+        return f"muster:limit:{self.name}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
 
 
 def enforce(limits: Iterable[tuple[Limit, str]]) -> None:
@@ -111,20 +114,24 @@ def too_many(seconds: int) -> Problem:
     return Problem(429, f"Too many requests. Try again in {how_long}", headers={"Retry-After": str(seconds)})
 
 
-class _Counts:
+class Counts:
     """Counts of this process alone, bounded, for the time without a broker."""
 
     def __init__(self) -> None:
-        self.counts: dict[str, int] = {}
+        self.kept: dict[str, tuple[int, float]] = {}
 
-    def incr(self, key: str, _start: int) -> int:
-        if len(self.counts) > 10_000:
-            self.counts.clear()
-        self.counts[key] = self.counts.get(key, 0) + 1
-        return self.counts[key]
+    def hit(self, key: str, limit: Limit) -> int | None:
+        if len(self.kept) > 10_000:
+            self.kept.clear()
+        now = time.monotonic()
+        count, end = self.kept.get(key, (0, 0.0))
+        if now >= end:
+            count, end = 0, now + limit.seconds
+        self.kept[key] = count + 1, end
+        return None if count < limit.times else max(1, math.ceil(end - now))
 
 
-_own = _Counts()
+_own = Counts()
 
 
 def _exempt(request: Request) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -99,15 +100,16 @@ def head(organization_id: int | None) -> tuple[int, str]:
 def verify(organization_id: int | None) -> Iterator[str]:
     """What is wrong with the chain, in words; nothing when it is whole."""
     seq, last = _sealed(organization_id)
-    rows = sa.select(Audit).where(_of(Audit, organization_id), Audit.hash.is_not(None))
-    for row in db.session.scalars(rows.order_by(Audit.seq).execution_options(yield_per=500)):
-        if row.seq != seq + 1:
-            yield f"entries {seq + 1} to {(row.seq or 0) - 1} are missing"
-        if row.prev_hash != last and row.seq == seq + 1:
-            yield f"entry {row.seq} does not follow the one before it"
-        if row.hash != digest(row):
-            yield f"entry {row.seq} was changed"
-        seq, last = row.seq or 0, row.hash or ""
+    rows = sa.select(Audit).where(_of(Audit, organization_id), Audit.hash.is_not(None)).order_by(Audit.seq)
+    with closing(db.session.scalars(rows.execution_options(yield_per=500))) as found:
+        for row in found:
+            if row.seq != seq + 1:
+                yield f"entries {seq + 1} to {(row.seq or 0) - 1} are missing"
+            elif row.prev_hash != last:
+                yield f"entry {row.seq} does not follow the one before it"
+            if row.hash != digest(row):
+                yield f"entry {row.seq} was changed"
+            seq, last = row.seq or 0, row.hash or ""
 
 
 def prune(organization_id: int | None, before: datetime, now: datetime) -> int:

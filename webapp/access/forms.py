@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +19,7 @@ from wtforms import (
     SelectMultipleField,
     StringField,
 )
+from wtforms.fields.choices import SelectChoice as Choice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
@@ -27,7 +28,13 @@ from webapp.access.permissions import Permission
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
+PERIODS = {"10": "Every 10 seconds", "30": "Every 30 seconds", "0": "Paused"}
 LIVES = {"30": "30 days", "90": "90 days", "365": "1 year"}
+
+
+def choices(options: Mapping[Any, str]) -> list[Choice]:
+    """What a select field offers: the label for each value."""
+    return [Choice(value, label) for value, label in options.items()]
 
 
 def stripped(text: str | None) -> str:
@@ -89,27 +96,27 @@ class ProfileForm(FlaskForm):
 
 
 class AppearanceForm(FlaskForm):
-    theme = RadioField("Theme", choices=[("system", "As the system"), ("light", "Light"), ("dark", "Dark")])
-    density = RadioField("Rows", choices=[("comfortable", "Comfortable"), ("compact", "Compact")])
-    live = RadioField("Live updates", choices=[("10", "Every 10 seconds"), ("30", "Every 30 seconds"), ("0", "Paused")])
-    times = RadioField("Times", choices=[("relative", "4 minutes ago"), ("absolute", "21 Nov 2026, 07:31")])
+    theme = RadioField("Theme", choices=choices({"system": "As the system", "light": "Light", "dark": "Dark"}))
+    density = RadioField("Rows", choices=choices({"comfortable": "Comfortable", "compact": "Compact"}))
+    live = RadioField("Live updates", choices=choices(PERIODS))
+    times = RadioField("Times", choices=choices({"relative": "4 minutes ago", "absolute": "21 Nov 2026, 07:31"}))
     tz = SelectField("Time zone")
     shortcuts = BooleanField("Single-key shortcuts")
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
-        self.tz.choices = [("browser", "As the browser"), *((zone, zone) for zone in sorted(prefs.zones()))]
+        self.tz.choices = choices({"browser": "As the browser"} | {zone: zone for zone in sorted(prefs.zones())})
 
 
 class TokenForm(FlaskForm):
     name = StringField("Name", [InputRequired("Name the program that will use it"), Length(max=120)], [stripped])
     organization = SelectField("Organization", coerce=int)
-    expires = SelectField("Expires after", choices=list(LIVES.items()), default="90")
+    expires = SelectField("Expires after", choices=choices(LIVES), default="90")
     permissions = Checks("Permissions")
 
-    def offer(self, organizations: Iterable[tuple[int, str]], permissions: Iterable[Permission]) -> None:
-        self.organization.choices = list(organizations)
-        self.permissions.choices = [(str(p), str(p)) for p in permissions]
+    def offer(self, organizations: Mapping[int, str], permissions: Iterable[Permission]) -> None:
+        self.organization.choices = choices(organizations)
+        self.permissions.choices = choices({str(p): str(p) for p in permissions})
 
     def validate_permissions(self, field: Field) -> None:
         if not field.data:
@@ -142,7 +149,7 @@ class RoleForm(FlaskForm):
     permissions = Checks("Permissions")
 
     def offer(self, permissions: Iterable[Permission]) -> None:
-        self.permissions.choices = [(str(p), str(p)) for p in permissions]
+        self.permissions.choices = choices({str(p): str(p) for p in permissions})
 
 
 class OrganizationForm(FlaskForm):

@@ -59,12 +59,16 @@ def memberships(user: User) -> Sequence[Membership]:
 
 
 def manageable(principal: Principal, user: User) -> bool:
-    """Who resets a password can act as that person: so they need the right wherever that person is somebody."""
-    if principal.superadmin:
-        return True
+    """Who resets a password can act as that person: so they need all that the account opens, wherever it does."""
+    if principal.superadmin or user.superadmin:
+        return principal.superadmin
     with system_scope("everything that an account opens"):
-        where = {membership.organization_id for membership in memberships(user)}
-    return not user.superadmin and bool(where) and where <= principal.everywhere_with(Permission.USERS_WRITE)
+        opened = memberships(user)
+    return bool(opened) and all(
+        principal.can(Permission.USERS_WRITE, membership.organization_id)
+        and principal.may_grant(membership.role.permissions, membership.organization_id)
+        for membership in opened
+    )
 
 
 def roles() -> Sequence[Role]:
@@ -74,7 +78,7 @@ def roles() -> Sequence[Role]:
 def holders() -> dict[int, int]:
     """How many people have each role."""
     counted = sa.select(Membership.role_id, sa.func.count(Membership.id)).group_by(Membership.role_id)
-    return dict(db.session.execute(counted).tuples().all())
+    return dict(tuple(row) for row in db.session.execute(counted))
 
 
 def grantable(principal: Principal, found: Sequence[Role]) -> list[Role]:

@@ -80,8 +80,11 @@ def prune(now: datetime) -> int:
 class BrowserSession(dict, SessionMixin):
     """What Flask calls the session: the browser's secret, and flashes on their way to the next page."""
 
-    def __init__(self, secret: str = "", flashes: list[tuple[str, str]] | None = None) -> None:
+    def __init__(
+        self, secret: str = "", flashes: list[tuple[str, str]] | None = None, by_program: bool = False
+    ) -> None:
         super().__init__({"_flashes": flashes} if flashes else {})
+        self.by_program = by_program
         self.given = secret
         self.secret = secret
         self.had_flashes = bool(flashes)
@@ -99,12 +102,14 @@ class BrowserSession(dict, SessionMixin):
 class Sessions(SessionInterface):
     def open_session(self, app: Flask, request: Request) -> BrowserSession:
         if "Authorization" in request.headers or "X-API-Key" in request.headers:
-            return BrowserSession()  # a program: its key is the only thing that counts
+            return BrowserSession(by_program=True)  # its key is the only thing that counts, and it gets no cookie
         return BrowserSession(request.cookies.get(cookie_name(request), ""), self._flashes(app, request))
 
     def save_session(self, app: Flask, session: BrowserSession, response: Response) -> None:  # type: ignore[override]
         if stray := session.keys() - {"_flashes"}:
             raise TypeError(f"the session keeps no values of views: {sorted(stray)}")
+        if session.by_program:
+            return
         secure = request.is_secure
         if session.secret != session.given:
             name = cookie_name_for(secure)

@@ -36,7 +36,7 @@ def create() -> Response | tuple[str, int]:
     with writing_to(organization_id):
         text = tokens.issue(owner, organization_id, form.name.data, wanted, now + form.life, principal.actor, now)
     db.session.commit()
-    return render_template("access/tokens.html", **_context(), created=text), 201
+    return render_template("access/tokens.html", **_context() | {"created": text}), 201
 
 
 @bp.post("/<int:token_id>/revoke")
@@ -58,7 +58,7 @@ def _context() -> dict[str, object]:
 
 def _form() -> TokenForm:
     form = TokenForm()
-    form.offer(((org.id, org.name) for org in principal.orgs), _mine())
+    form.offer({org.id: org.name for org in principal.orgs}, _mine())
     return form
 
 

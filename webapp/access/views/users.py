@@ -6,7 +6,7 @@ from flask import Blueprint, Response, current_app, render_template, request
 
 from webapp import clock, htmx, polling
 from webapp.access import lifecycle, passwords, queries, resets
-from webapp.access.forms import MembershipForm, ProfileForm, UserForm
+from webapp.access.forms import Choice, MembershipForm, ProfileForm, UserForm, choices
 from webapp.access.guards import forbidden, get_or_404, may, missing, requires
 from webapp.access.models import Membership, Role, User
 from webapp.access.permissions import Permission
@@ -161,7 +161,7 @@ def _roles(form: MembershipForm, organization_id: int | None = None) -> Membersh
     return form
 
 
-def _choices(organization_id: int | None = None) -> list[tuple[int, str]]:
+def _choices(organization_id: int | None = None) -> list[Choice]:
     """The roles that this principal may give, named with their organisation where there are several."""
     names = {org.id: org.name for org in principal.orgs}
     found = [
@@ -171,7 +171,7 @@ def _choices(organization_id: int | None = None) -> list[tuple[int, str]]:
         and principal.can(Permission.USERS_WRITE, role.organization_id)
     ]
     several = len({role.organization_id for role in found}) > 1
-    return [(role.id, f"{names[role.organization_id]}: {role.name}" if several else role.name) for role in found]
+    return choices({role.id: f"{names[role.organization_id]}: {role.name}" if several else role.name for role in found})
 
 
 def _context(user: User) -> dict[str, object]:

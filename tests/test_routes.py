@@ -1,0 +1,135 @@
+"""Every route × everybody: anonymous, each role, a superadmin, a foreign admin. Nothing is listed by hand.
+
+What a route expects is written on its view (`@requires`, `@public`); here it is tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.routing import Rule
+
+from tests.browser import Browser
+from tests.cast import PEOPLE, Cast
+from tests.samples import PERSONAL, SAMPLES
+from webapp.access.guards import Access, check, public, requires
+from webapp.access.permissions import ADMIN, ROLES, Permission
+
+CHANGING = {"POST", "PUT", "PATCH", "DELETE"}
+REFUSED = {401, 403}
+ROLE_OF = {"alice": "admin", "oscar": "operator", "vera": "viewer", "mallory": "admin"}
+
+
+def routes(app: Flask) -> Iterator[tuple[Rule, str, Access]]:
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            yield rule, method, app.view_functions[rule.endpoint].access  # type: ignore[attr-defined]
+
+
+def rights(who: str) -> frozenset[Permission]:
+    return ADMIN if who == "sid" else ROLES[ROLE_OF[who]]
+
+
+def allowed(access: Access, who: str) -> bool:
+    return not (access.superadmin and who != "sid") and set(access.permissions) <= rights(who)
+
+
+def url_of(rule: Rule, organization_id: int, session: Session) -> str:
+    values = {name: SAMPLES[name](organization_id) for name in rule.arguments}
+    session.commit()
+    return str(rule.build(values, append_unknown=False)[1])  # type: ignore[index]
+
+
+def test_every_parameter_has_a_sample(app: Flask) -> None:
+    assert {name for rule in app.url_map.iter_rules() for name in rule.arguments} <= SAMPLES.keys()
+
+
+def test_a_view_that_says_nothing_stops_the_start(app: Flask) -> None:
+    fresh = Flask("fresh")
+    fresh.add_url_rule("/forgotten", "forgotten", lambda: "")
+    with pytest.raises(RuntimeError, match="forgotten"):
+        check(fresh)
+
+
+def test_what_everybody_may_call_is_known(app: Flask) -> None:
+    """A new public view is a decision: it is named here, too."""
+    found = {rule.endpoint for rule, _, access in routes(app) if access.public}
+    assert found == {
+        "health.healthz", "health.readyz", "metrics.metrics", "static.static", "static.favicon",
+        "login.show", "login.sign_in", "login.reset",
+    }  # fmt: skip
+
+
+def test_what_changes_something_needs_a_changing_permission(app: Flask) -> None:
+    """`@requires(TASKS_READ)` on a POST would let every viewer change tasks."""
+    weak = [
+        f"{method} {rule.rule}"
+        for rule, method, access in routes(app)
+        if method in CHANGING and not access.public and not access.reading and access.permissions
+        and all(permission.verb == "read" for permission in access.permissions)
+    ]  # fmt: skip
+    assert not weak
+
+
+def test_nobody_gets_in_without_signing_in(app: Flask, client: Browser, session: Session, cast: Cast) -> None:
+    for rule, method, access in routes(app):
+        if access.public:
+            continue
+        url = url_of(rule, cast.acme, session)
+        page = client.open(url, method=method)
+        assert page.status_code in (302, 303, 401), (method, url, page.status_code)
+        assert page.status_code == 401 or page.location.startswith("/login?next="), (method, url)
+        assert client.htmx(method, url).status_code == 401, (method, url)
+
+
+@pytest.mark.parametrize("who", [*ROLE_OF, "sid"])
+def test_each_role_may_do_what_it_may(app: Flask, client: Browser, session: Session, cast: Cast, who: str) -> None:
+    home = cast.globex if who == "mallory" else cast.acme
+    for rule, method, access in routes(app):
+        if access.public or rule.endpoint == "login.logout":
+            continue
+        url = url_of(rule, home, session)
+        status = client.login(who).open(url, method=method).status_code
+        assert status < 500, (method, url, status)
+        if not allowed(access, who):
+            assert status == 403, (method, url, status)
+        elif not rule.arguments:
+            assert status not in REFUSED, (method, url, status)
+        elif rule.arguments & PERSONAL:
+            assert status == 404, (method, url, status)
+        else:
+            assert status not in {*REFUSED, 404}, (method, url, status)
+
+
+@pytest.mark.parametrize("who", ["mallory", "alice"])
+def test_a_foreign_thing_is_not_there(app: Flask, client: Browser, session: Session, cast: Cast, who: str) -> None:
+    foreign = cast.acme if who == "mallory" else cast.globex
+    for rule, method, access in routes(app):
+        if access.public or not rule.arguments or not allowed(access, who):
+            continue
+        url = url_of(rule, foreign, session)
+        status = client.login(who).open(url, method=method).status_code
+        assert status == 404, (method, url, status)
+
+
+def test_a_read_of_everything_changes_nothing(app: Flask, client: Browser, session: Session, cast: Cast) -> None:
+    """Reading requests run in transactions that the database keeps read-only: a write would fail, not pass."""
+    for rule, method, _ in routes(app):
+        if method != "GET":
+            continue
+        status = client.login("sid").get(url_of(rule, cast.acme, session)).status_code
+        assert status < 500, (rule.rule, status)
+
+
+def test_the_cast_is_complete() -> None:
+    assert {*ROLE_OF, "sid", "bea"} == set(PEOPLE)
+
+
+@pytest.mark.parametrize("decorate", [public, requires(Permission.TASKS_READ)])
+def test_a_decorated_view_passes_the_check(app: Flask, decorate) -> None:  # type: ignore[no-untyped-def]
+    fresh = Flask("fresh", static_folder=None)
+    fresh.add_url_rule("/named", "named", decorate(lambda: ""))
+    check(fresh)
