@@ -161,8 +161,15 @@ def prepare(engine: sa.Engine, synchronous: str = "FULL") -> None:
     @event.listens_for(engine, "connect")
     def _connect(connection: Any, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("journal_mode=WAL", f"synchronous={synchronous}", "foreign_keys=ON", "busy_timeout=10000",
-                       "temp_store=MEMORY", "cache_size=-16000", "mmap_size=268435456"):
+        for pragma in (
+            "journal_mode=WAL",
+            f"synchronous={synchronous}",
+            "foreign_keys=ON",
+            "busy_timeout=10000",
+            "temp_store=MEMORY",
+            "cache_size=-16000",
+            "mmap_size=268435456",
+        ):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
@@ -303,4 +310,5 @@ def database_now() -> datetime:
     """The database's own clock: the server's with PostgreSQL, this host's with SQLite."""
     if dialect() == "sqlite":
         return datetime.now(UTC)
-    return db.session.scalar(sa.select(sa.func.clock_timestamp()))
+    now: datetime = db.session.scalar(sa.select(sa.func.clock_timestamp()))
+    return now

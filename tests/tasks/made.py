@@ -25,7 +25,9 @@ KINDS = ["execute_command", "execute_test", "plugin", "update_agent", "uninstall
 numbers = count(1)
 
 
-def tasks(organization_id: int, inputs: list[Any] | None = None, now: datetime | None = None, **options: Any) -> list[Task]:
+def tasks(
+    organization_id: int, inputs: list[Any] | None = None, now: datetime | None = None, **options: Any
+) -> list[Task]:
     """Plugin tasks for workers, one for each input."""
     body = {"data": {"plugin_id": "demo", "input_data": inputs or ["a"]}, "options": options}
     return launched(organization_id, body, now)
@@ -35,7 +37,9 @@ def task(organization_id: int, now: datetime | None = None, **options: Any) -> T
     return tasks(organization_id, None, now, **options)[0]
 
 
-def command(organization_id: int, target: Any, line: str = "true", now: datetime | None = None, **options: Any) -> list[Task]:
+def command(
+    organization_id: int, target: Any, line: str = "true", now: datetime | None = None, **options: Any
+) -> list[Task]:
     body = {"type": "execute_command", "data": {"command": line}, "target": target, "options": options}
     return launched(organization_id, body, now)
 

@@ -27,7 +27,12 @@ def test_every_status_has_its_moves_and_no_final_one_leads_back_to_life() -> Non
 
 def test_a_run_to_its_end_is_told_step_by_step(session: Session, cast: Cast) -> None:
     task = made.ended(cast.acme)
-    assert made.moves(task) == [(None, "pending"), ("pending", "assigned"), ("assigned", "executing"), ("executing", "completed")]
+    assert made.moves(task) == [
+        (None, "pending"),
+        ("pending", "assigned"),
+        ("assigned", "executing"),
+        ("executing", "completed"),
+    ]
     assert task.exit_code == 0 and task.reason is None and task.ended_at
 
 
@@ -93,7 +98,10 @@ def test_the_database_itself_keeps_a_finished_task(session: Session, cast: Cast)
 
 def test_two_people_who_act_at_once_are_told_apart(session: Session, cast: Cast) -> None:
     task = made.task(cast.acme)
-    session.execute(sa.update(Task).where(Task.id == task.id).values(status="cancelled"), execution_options={"synchronize_session": False})
+    session.execute(
+        sa.update(Task).where(Task.id == task.id).values(status="cancelled"),
+        execution_options={"synchronize_session": False},
+    )
     with pytest.raises(Refused, match="changed meanwhile"):
         lifecycle.cancel(task, made.ANN, clock.now())
 
@@ -112,7 +120,12 @@ def test_open_tasks_cannot_be_deleted_and_deleted_ones_come_back(session: Sessio
 def test_a_failure_is_retried_with_a_growing_delay_until_the_limit(session: Session, cast: Cast) -> None:
     task = made.ended(cast.acme, 1, max_retries=2, retry_delay=60)
     second = queries.chain(task)[1]
-    assert (second.status, second.retry_number, second.trigger, second.original_task_id) == ("scheduled", 1, "retry", task.id)
+    assert (second.status, second.retry_number, second.trigger, second.original_task_id) == (
+        "scheduled",
+        1,
+        "retry",
+        task.id,
+    )
     assert 45 < (second.not_before - task.ended_at).total_seconds() < 75
     assert not task.latest and second.latest
 

@@ -59,7 +59,10 @@ class Lifecycle(RuleBasedStateMachine):
     def start(self, data: st.DataObject) -> None:
         if taken := self._some(data):
             before = taken.task.status
-            if self._try(lifecycle.start, taken.task, taken.lease, made.WORKER, self.now) and before != Status.EXECUTING:
+            if (
+                self._try(lifecycle.start, taken.task, taken.lease, made.WORKER, self.now)
+                and before != Status.EXECUTING
+            ):
                 self.starts[taken.task.uuid] = self.starts.get(taken.task.uuid, 0) + 1
 
     @rule(data=st.data(), code=codes)
@@ -88,7 +91,9 @@ class Lifecycle(RuleBasedStateMachine):
             claim.renew([(taken.task.uuid, taken.lease)], self.now)
             db.session.commit()
 
-    @rule(data=st.data(), verb=st.sampled_from([lifecycle.cancel, lifecycle.retry, lifecycle.run_now, lifecycle.delete]))
+    @rule(
+        data=st.data(), verb=st.sampled_from([lifecycle.cancel, lifecycle.retry, lifecycle.run_now, lifecycle.delete])
+    )
     def act(self, data: st.DataObject, verb: object) -> None:
         if rows := self._tasks():
             self._try(verb, data.draw(st.sampled_from(rows)), made.ANN, self.now)
@@ -131,7 +136,7 @@ class Lifecycle(RuleBasedStateMachine):
     @invariant()
     def counts_are_true(self) -> None:
         rows = db.session.execute(sa.select(Task.status, sa.func.count()).group_by(Task.status))
-        truth = {status: number for status, number in rows}
+        truth = dict(list(rows))
         assert queries.counts([self.cast.acme]) == truth
 
     def end_all(self) -> None:
@@ -174,8 +179,8 @@ def test_the_lifecycle_keeps_its_promises(app: Flask, cast: Cast) -> None:
         pass
 
     Machine.app, Machine.cast = app, cast
-    size = {"max_examples": 2000, "stateful_step_count": 60} if FULL else {"max_examples": 12, "stateful_step_count": 25}
+    size = (
+        {"max_examples": 2000, "stateful_step_count": 60} if FULL else {"max_examples": 12, "stateful_step_count": 25}
+    )
     checks = [HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large]
     run_state_machine_as_test(Machine, settings=settings(**size, deadline=None, suppress_health_check=checks))
-
-

@@ -12,9 +12,12 @@ from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db
 
 
-def active(organization_id: int) -> sa.Select[tuple[Agent]]:
-    return sa.select(Agent).where(
-        Agent.organization_id == organization_id, Agent.state == State.ACTIVE, Agent.deleted_at.is_(None)).order_by(Agent.hostname, Agent.id)
+def active(organization_id: int) -> sa.Select[Agent]:
+    return (
+        sa.select(Agent)
+        .where(Agent.organization_id == organization_id, Agent.state == State.ACTIVE, Agent.deleted_at.is_(None))
+        .order_by(Agent.hostname, Agent.id)
+    )
 
 
 def online(now: datetime, organization_id: int) -> Sequence[Agent]:
@@ -25,7 +28,9 @@ def named(names: Sequence[str], organization_id: int) -> tuple[list[Agent], list
     """The agents with these ids or hostnames, in the order asked, and the names that nobody has."""
     found: list[Agent] = []
     unknown: list[str] = []
-    agents = db.session.scalars(active(organization_id).where(sa.or_(Agent.uuid.in_(names), Agent.hostname.in_(names)))).all()
+    agents = db.session.scalars(
+        active(organization_id).where(sa.or_(Agent.uuid.in_(names), Agent.hostname.in_(names)))
+    ).all()
     for name in names:
         matches = [agent for agent in agents if name in (agent.uuid, agent.hostname)]
         found += [agent for agent in matches if agent not in found]

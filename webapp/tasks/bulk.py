@@ -19,7 +19,13 @@ VERBS: dict[str, Callable[[Task, Actor, datetime], object]] = {
     "retry": lifecycle.retry,
     "reschedule": launch.reschedule,
 }
-PAST = {"cancel": "cancelled", "delete": "deleted", "restore": "restored", "retry": "retried", "reschedule": "rescheduled"}
+PAST = {
+    "cancel": "cancelled",
+    "delete": "deleted",
+    "restore": "restored",
+    "retry": "retried",
+    "reschedule": "rescheduled",
+}
 
 
 @dataclass

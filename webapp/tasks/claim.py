@@ -38,8 +38,16 @@ def for_agent(agent: Agent, most: int, claim_id: str, now: datetime) -> list[Cla
     """What is meant for this agent, then what anyone may do and it can. The same claim id gets the same answer."""
     own = _locked(_ready(now).where(Task.agent_id == agent.id).limit(most))
     if len(own) < most:
-        unbound = _locked(_ready(now).where(Task.executor == "agent", Task.agent_id.is_(None), Task.owner == ANYONE,
-                                            Task.organization_id == agent.organization_id).limit(LOOKED_AT))
+        unbound = _locked(
+            _ready(now)
+            .where(
+                Task.executor == "agent",
+                Task.agent_id.is_(None),
+                Task.owner == ANYONE,
+                Task.organization_id == agent.organization_id,
+            )
+            .limit(LOOKED_AT)
+        )
         able = [task for task in unbound if kinds.of(task.type).suits(task.data, agent) is None]
         own = [*own, *able[: most - len(own)]]
     own.sort(key=lambda task: (task.rank, task.queued_at, task.id))
@@ -73,7 +81,7 @@ def stops(uuids: Iterable[str]) -> set[str]:
     return set(db.session.scalars(asked))
 
 
-def _ready(now: datetime) -> sa.Select[tuple[Task]]:
+def _ready(now: datetime) -> sa.Select[Task]:
     ready = sa.select(Task).where(Task.status == Status.PENDING)
     full = _full_limits()
     if full:
@@ -82,7 +90,7 @@ def _ready(now: datetime) -> sa.Select[tuple[Task]]:
     return ready.order_by(Task.rank, Task.queued_at, Task.id)
 
 
-def _locked(ready: sa.Select[tuple[Task]]) -> list[Task]:
+def _locked(ready: sa.Select[Task]) -> list[Task]:
     # SQLite ignores FOR UPDATE: there the transaction itself began as the only writer.
     statement = ready.with_for_update(skip_locked=True).execution_options(populate_existing=True)
     return list(db.session.scalars(statement))
@@ -95,8 +103,12 @@ def _full_limits() -> list[tuple[int, str]]:
 
 
 def _held(limit: Limit) -> int:
-    held = sa.select(sa.func.count()).select_from(Task).where(
-        Task.organization_id == limit.organization_id, Task.limit_name == limit.name, Task.status.in_(states.LEASED)
+    held = (
+        sa.select(sa.func.count())
+        .select_from(Task)
+        .where(
+            Task.organization_id == limit.organization_id, Task.limit_name == limit.name, Task.status.in_(states.LEASED)
+        )
     )
     return db.session.scalar(held) or 0
 
@@ -141,7 +153,8 @@ def _take(tasks: list[Task], claimed_by: str, by: Actor, now: datetime, values: 
     won = {row.id for row in taken}
     claimed = [task for task in tasks if task.id in won]
     for task in claimed:
-        lifecycle.became(task, changes, lease_seq=task.lease_seq + 1, delivery_count=task.delivery_count + 1,
-                         moves=task.moves + 1)
+        lifecycle.became(
+            task, changes, lease_seq=task.lease_seq + 1, delivery_count=task.delivery_count + 1, moves=task.moves + 1
+        )
     lifecycle.note(claimed, Status.PENDING, by, now)
     return [Claimed(task, Lease(task.lease_seq, token)) for task in claimed]

@@ -76,7 +76,14 @@ class Filter:
 
 LISTS = tuple(f.name for f in fields(Filter) if f.name not in ("words", "since", "until", "notes"))
 KEYS = (*LISTS, "since", "until", "notes")
-SYNONYMS = {"source": "trigger", "failure": "reason", "created_by": "by", "host": "agent", "kind": "type", "has": "notes"}
+SYNONYMS = {
+    "source": "trigger",
+    "failure": "reason",
+    "created_by": "by",
+    "host": "agent",
+    "kind": "type",
+    "has": "notes",
+}
 TOKEN = re.compile(r'(?:([A-Za-z_]+):)?(?:"([^"]*)"|(\S+))')
 
 
@@ -105,24 +112,30 @@ def _words(chosen: Filter, text: str, now: datetime) -> Filter:
         name = SYNONYMS.get(key.lower(), key.lower())
         if name not in KEYS:
             near = get_close_matches(name, [*KEYS, *SYNONYMS], 1)
-            raise FilterError("q", f'Unknown filter "{key}".' + (f" Did you mean {near[0]}?" if near else ""),
-                              near[0] if near else None)
+            raise FilterError(
+                "q",
+                f'Unknown filter "{key}".' + (f" Did you mean {near[0]}?" if near else ""),
+                near[0] if near else None,
+            )
         chosen = _add(chosen, name, value, now)
     return chosen
 
 
 def _add(chosen: Filter, name: str, value: str, now: datetime) -> Filter:
     if name in ("since", "until"):
-        return replace(chosen, **{name: _moment(name, value, now)})
+        return replace(chosen, **{name: _moment(name, value, now)})  # type: ignore[arg-type]
     if name == "notes":
         return replace(chosen, notes=value.lower() in ("1", "true", "yes", "notes", "note"))
     values = [part for part in value.split(",") if part] if name in CHOICES else [value]
     values = [_known(name, part) for part in values]
-    return replace(chosen, **{name: tuple(dict.fromkeys((*getattr(chosen, name), *values)))})
+    return replace(chosen, **{name: tuple(dict.fromkeys((*getattr(chosen, name), *values)))})  # type: ignore[arg-type]
 
 
 CHOICES: dict[str, Iterable[str]] = {
-    "status": [*Status, *states.ALIASES], "trigger": list(Trigger), "reason": list(Reason), "outcome": list(Outcome),
+    "status": [*Status, *states.ALIASES],
+    "trigger": list(Trigger),
+    "reason": list(Reason),
+    "outcome": list(Outcome),
 }
 
 
@@ -132,8 +145,11 @@ def _known(name: str, value: str) -> str:
     value = value.lower()
     if value not in CHOICES[name]:
         near = get_close_matches(value, list(CHOICES[name]), 1)
-        raise FilterError(name, f'Unknown {name} "{value}".' + (f" Did you mean {near[0]}?" if near else ""),
-                          near[0] if near else None)
+        raise FilterError(
+            name,
+            f'Unknown {name} "{value}".' + (f" Did you mean {near[0]}?" if near else ""),
+            near[0] if near else None,
+        )
     return value
 
 

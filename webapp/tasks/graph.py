@@ -21,7 +21,9 @@ SATISFIED = {
 
 def consume(parent: Task, now: datetime) -> list[Task]:
     """The children that nothing holds any longer, now that this parent's chain has ended."""
-    edges = db.session.scalars(sa.select(Edge).where(Edge.parent_id == parent.root_id, Edge.consumed_at.is_(None))).all()
+    edges = db.session.scalars(
+        sa.select(Edge).where(Edge.parent_id == parent.root_id, Edge.consumed_at.is_(None))
+    ).all()
     ready = [_consume(edge, parent, now) for edge in edges]
     return [child for child in ready if child is not None]
 
@@ -35,8 +37,11 @@ def _consume(edge: Edge, parent: Task, now: datetime) -> Task | None:
     if taken.rowcount == 0 or not met:  # type: ignore[attr-defined]
         return None
     left = db.session.execute(
-        sa.update(Task).where(Task.id == edge.child_id).values(pending_parents=Task.pending_parents - 1)
-        .returning(Task.pending_parents), execution_options={"synchronize_session": False},
+        sa.update(Task)
+        .where(Task.id == edge.child_id)
+        .values(pending_parents=Task.pending_parents - 1)
+        .returning(Task.pending_parents),
+        execution_options={"synchronize_session": False},
     ).scalar_one()
     if left > 0:
         return None

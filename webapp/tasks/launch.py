@@ -34,14 +34,17 @@ class Origin:
 NOWHERE = Origin()
 
 
-def launch(spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Origin = NOWHERE,
-           parents: Sequence[Task] = ()) -> Batch:
+def launch(
+    spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Origin = NOWHERE, parents: Sequence[Task] = ()
+) -> Batch:
     """Expand, snapshot, insert, ring. Raises SpecError before anything is written."""
     parts = _parts(spec)
     due = not (spec.options.not_before and spec.options.not_before > now)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
     batch = _batch(spec, parts, places, trigger, by, now)
-    rows = [_row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places]
+    rows = [
+        _row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
+    ]
     tasks = _insert(rows)
     _link(parents, tasks)
     lifecycle.note(tasks, None, by, now)
@@ -84,8 +87,17 @@ def _batch(spec: Spec, parts: list[Part], places: list[Place], trigger: Trigger,
     return batch
 
 
-def _row(spec: Spec, batch: Batch, part: Part, place: Place, trigger: Trigger, by: Actor, now: datetime,
-         origin: Origin, blocked: bool) -> dict[str, Any]:
+def _row(
+    spec: Spec,
+    batch: Batch,
+    part: Part,
+    place: Place,
+    trigger: Trigger,
+    by: Actor,
+    now: datetime,
+    origin: Origin,
+    blocked: bool,
+) -> dict[str, Any]:
     options, kind = spec.options, kinds.of(spec.type)
     later = options.not_before if options.not_before and options.not_before > now else None
     status = Status.BLOCKED if blocked else Status.SCHEDULED if later else Status.PENDING
@@ -125,8 +137,10 @@ def _link(parents: Sequence[Task], children: list[Task]) -> None:
              for c in children for p in parents]  # fmt: skip
     db.session.execute(sa.insert(Edge), edges)
     ids = [child.id for child in children]
-    db.session.execute(sa.update(Task).where(Task.id.in_(ids)).values(pending_parents=len(parents)),
-                       execution_options={"synchronize_session": False})
+    db.session.execute(
+        sa.update(Task).where(Task.id.in_(ids)).values(pending_parents=len(parents)),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def fan_out(task: Task, by: Actor, now: datetime) -> int:
@@ -135,8 +149,14 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
     fits, _ = targets.capable(task.type, task.data, found)
     if not fits:
         return 0
-    lifecycle.update(task, now, Task.agent_id.is_(None), Task.status == Status.PENDING,
-                      agent_id=fits[0].id, agent_name=fits[0].hostname)
+    lifecycle.update(
+        task,
+        now,
+        Task.agent_id.is_(None),
+        Task.status == Status.PENDING,
+        agent_id=fits[0].id,
+        agent_name=fits[0].hostname,
+    )
     copied = {name: getattr(task, name) for name in (*lifecycle.COPIED, "trigger", "created_by", "created_by_id",
               "rescheduled_from_id", "max_retries", "expires_at")}  # fmt: skip
     rows = [copied | {"uuid": new_uuid(), "agent_id": agent.id, "agent_name": agent.hostname, "status": Status.PENDING,
@@ -144,8 +164,10 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
                       "latest": True, "pending_parents": 0} for agent in fits[1:]]  # fmt: skip
     twins = _insert(rows) if rows else []
     lifecycle.note(twins, None, by, now)
-    db.session.execute(sa.update(Batch).where(Batch.id == task.batch_id).values(
-        total=sa.func.coalesce(Batch.total, 0) + len(fits)), execution_options={"synchronize_session": False})
+    db.session.execute(
+        sa.update(Batch).where(Batch.id == task.batch_id).values(total=sa.func.coalesce(Batch.total, 0) + len(fits)),
+        execution_options={"synchronize_session": False},
+    )
     lifecycle.ring([task, *twins])
     return len(fits)
 

@@ -84,8 +84,14 @@ def cancel(task: Task, by: Actor, now: datetime) -> None:
 
 
 def request_stop(task: Task, by: Actor, now: datetime) -> None:
-    update(task, now, Task.status.in_(states.STARTED), Task.cancel_requested_at.is_(None),
-            cancel_requested_at=now, cancel_requested_by=by.name)
+    update(
+        task,
+        now,
+        Task.status.in_(states.STARTED),
+        Task.cancel_requested_at.is_(None),
+        cancel_requested_at=now,
+        cancel_requested_by=by.name,
+    )
     events.record(task.organization_id, "task.stop_requested", "task", task.id, by, now)
     if task.executor == "agent":
         wake.agents_after_commit([task])  # a worker looks every 2 s
@@ -97,8 +103,17 @@ def run_now(task: Task, by: Actor, now: datetime) -> None:
         update(task, now, Task.status == Status.PENDING, priority=11, queued_at=now)
         events.record(task.organization_id, "task.first_in_queue", "task", task.id, by, now)
     elif task.waiting:
-        _move(task, Status.PENDING, by, now, queued_at=now, not_before=None, pending_parents=0, priority=11,
-              event={"text": "Run now"})
+        _move(
+            task,
+            Status.PENDING,
+            by,
+            now,
+            queued_at=now,
+            not_before=None,
+            pending_parents=0,
+            priority=11,
+            event={"text": "Run now"},
+        )
     else:
         raise Refused("not_waiting", f"Only a waiting task can be started. This one is {task.looks.label}")
     ring([task])
@@ -140,19 +155,51 @@ def start(task: Task, lease: Lease, by: Actor, now: datetime) -> None:
     """The permit: nothing runs before this succeeds, so a row is executed at most once. Repeating it is harmless."""
     if task.status == Status.EXECUTING and task.token_hash == hashed(lease.token) and task.lease_seq == lease.seq:
         return
-    _move(task, Status.EXECUTING, by, now, lease=lease, started_at=now, lease_until=now + LEASE,
-          deadline=now + timedelta(seconds=task.execution_timeout) + GRACE, unreachable_at=None)
+    _move(
+        task,
+        Status.EXECUTING,
+        by,
+        now,
+        lease=lease,
+        started_at=now,
+        lease_until=now + LEASE,
+        deadline=now + timedelta(seconds=task.execution_timeout) + GRACE,
+        unreachable_at=None,
+    )
 
 
 def give_back(task: Task, lease: Lease | None, by: Actor, now: datetime, text: str = "Handed back") -> None:
     """Nothing has run: another executor may take it. After three deliveries it is given up."""
     if task.delivery_count >= MAX_DELIVERIES:
-        _move(task, Status.FAILED, by, now, lease=lease, exit_code=states.NEVER_STARTED, reason=Reason.UNDELIVERABLE,
-              error=f"Handed out {task.delivery_count} times and never started", ended_at=now, token_hash=None)
+        _move(
+            task,
+            Status.FAILED,
+            by,
+            now,
+            lease=lease,
+            exit_code=states.NEVER_STARTED,
+            reason=Reason.UNDELIVERABLE,
+            error=f"Handed out {task.delivery_count} times and never started",
+            ended_at=now,
+            token_hash=None,
+        )
         return _finished(task, by, now)
-    _move(task, Status.PENDING, by, now, lease=lease, token_hash=None, lease_until=None, claimed_by=None,
-          assigned_at=None, deadline=None, rung_at=None, unreachable_at=None, event={"text": text},
-          **({"agent_id": None, "agent_name": ""} if task.owner == "anyone" else {}))
+    _move(
+        task,
+        Status.PENDING,
+        by,
+        now,
+        lease=lease,
+        token_hash=None,
+        lease_until=None,
+        claimed_by=None,
+        assigned_at=None,
+        deadline=None,
+        rung_at=None,
+        unreachable_at=None,
+        event={"text": text},
+        **({"agent_id": None, "agent_name": ""} if task.owner == "anyone" else {}),
+    )
     ring([task])
 
 
@@ -192,8 +239,14 @@ def stopped(task: Task, lease: Lease, by: Actor, now: datetime, end: End) -> Non
     if task.status in states.UNSTARTED:
         _move(task, Status.CANCELLED, by, now, lease=lease, ended_at=now, token_hash=None)
     else:
-        _move(task, Status.TERMINATED, by, now, lease=lease,
-              **_ending(task, Status.TERMINATED, None, end, now) | {"outcome": None})
+        _move(
+            task,
+            Status.TERMINATED,
+            by,
+            now,
+            lease=lease,
+            **_ending(task, Status.TERMINATED, None, end, now) | {"outcome": None},
+        )
     _finished(task, by, now)
 
 
@@ -258,9 +311,14 @@ def skip(task: Task, reason: Reason, by: Actor, now: datetime) -> None:
 def time_out(task: Task, by: Actor, now: datetime) -> None:
     """The deadline has passed without a word of its end, though the executor may be alive."""
     ran = task.status in states.STARTED
-    _infer_failure(task, Reason.TIMEOUT, states.TIMED_OUT if ran else states.NEVER_STARTED,
-                   f"No end was reported within {task.execution_timeout} s and {int(GRACE.total_seconds())} s of grace",
-                   by, now)
+    _infer_failure(
+        task,
+        Reason.TIMEOUT,
+        states.TIMED_OUT if ran else states.NEVER_STARTED,
+        f"No end was reported within {task.execution_timeout} s and {int(GRACE.total_seconds())} s of grace",
+        by,
+        now,
+    )
 
 
 def lose(task: Task, by: Actor, now: datetime) -> None:
@@ -268,18 +326,41 @@ def lose(task: Task, by: Actor, now: datetime) -> None:
     if task.status in states.UNSTARTED:
         return give_back(task, None, by, now, "Its executor went silent before it started")
     reason = Reason.AGENT_OFFLINE if task.executor == "agent" else Reason.WORKER_LOST
-    _infer_failure(task, reason, states.OUTCOME_UNKNOWN, f"{task.claimed_by or 'Its executor'} stopped reporting", by, now)
+    _infer_failure(
+        task, reason, states.OUTCOME_UNKNOWN, f"{task.claimed_by or 'Its executor'} stopped reporting", by, now
+    )
 
 
 def terminate_unconfirmed(task: Task, by: Actor, now: datetime) -> None:
-    _move(task, Status.TERMINATED, by, now, Task.cancel_requested_at.is_not(None), ended_at=now, outcome_known=False,
-          exit_code=states.TERMINATED_CODE, error="The stop was not confirmed within 120 s", lease_until=None)
+    _move(
+        task,
+        Status.TERMINATED,
+        by,
+        now,
+        Task.cancel_requested_at.is_not(None),
+        ended_at=now,
+        outcome_known=False,
+        exit_code=states.TERMINATED_CODE,
+        error="The stop was not confirmed within 120 s",
+        lease_until=None,
+    )
     _finished(task, by, now)
 
 
 def _infer_failure(task: Task, reason: Reason, code: int, text: str, by: Actor, now: datetime) -> None:
-    _move(task, Status.FAILED, by, now, ended_at=now, reason=reason, exit_code=code, error=text, outcome_known=False,
-          outcome=kinds.of(task.type).outcome(code), lease_until=None)
+    _move(
+        task,
+        Status.FAILED,
+        by,
+        now,
+        ended_at=now,
+        reason=reason,
+        exit_code=code,
+        error=text,
+        outcome_known=False,
+        outcome=kinds.of(task.type).outcome(code),
+        lease_until=None,
+    )
     _finished(task, by, now)
 
 
@@ -297,7 +378,12 @@ def _finished(task: Task, by: Actor, now: datetime, may_retry: bool = True) -> N
 
 
 def wants_retry(task: Task) -> bool:
-    if task.status != Status.FAILED or not task.latest or task.retry_number >= task.max_retries or task.cancel_requested_at:
+    if (
+        task.status != Status.FAILED
+        or not task.latest
+        or task.retry_number >= task.max_retries
+        or task.cancel_requested_at
+    ):
         return False
     chosen = task.options.get("retry_on") or kinds.of(task.type).RETRY_ON
     return task.reason in chosen if chosen else task.reason not in NEVER_RETRIED
@@ -305,7 +391,7 @@ def wants_retry(task: Task) -> bool:
 
 def retry_delay(task: Task) -> timedelta:
     base = int(task.options.get("retry_delay") or 30) * 2**task.retry_number
-    return timedelta(seconds=min(base, LONGEST_RETRY_DELAY) * random.uniform(0.8, 1.2))  # noqa: S311
+    return timedelta(seconds=min(base, LONGEST_RETRY_DELAY) * random.uniform(0.8, 1.2))
 
 
 COPIED = ("organization_id", "batch_id", "type", "what", "input", "data", "options", "plugin_id", "test_id", "tags",
@@ -337,7 +423,7 @@ def _same_chain(task: Task) -> sa.ColumnElement[bool]:
     return sa.or_(Task.id == task.root_id, Task.original_task_id == task.root_id)
 
 
-def _chain(task: Task) -> sa.Select[tuple[Task]]:
+def _chain(task: Task) -> sa.Select[Task]:
     return sa.select(Task).where(_same_chain(task), Task.id != task.id)
 
 
@@ -350,8 +436,16 @@ def _overtaken(task: Task) -> bool:
 # --- the one way to move ------------------------------------------------------------------------------------
 
 
-def _move(task: Task, to: Status, by: Actor, now: datetime, *guards: sa.ColumnElement[bool],
-          lease: Lease | None = None, event: dict[str, Any] | None = None, **values: Any) -> None:
+def _move(
+    task: Task,
+    to: Status,
+    by: Actor,
+    now: datetime,
+    *guards: sa.ColumnElement[bool],
+    lease: Lease | None = None,
+    event: dict[str, Any] | None = None,
+    **values: Any,
+) -> None:
     before = task.state
     if to not in states.MOVES[before] or (before in states.FINAL and not values.get("late")):
         raise Refused("illegal", f"This task is {task.looks.label} and cannot become {states.LOOKS[to].label}")
@@ -381,8 +475,18 @@ def became(task: Task, values: dict[str, Any], **more: Any) -> None:
 def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime, **facts: Any) -> None:
     """The event and the counts of a move that these tasks made together."""
     events.record_all(
-        events.row(task.organization_id, "task.moved" if before else "task.created", "task", task.id, by, now,
-                   seq=task.moves, before=before, after=task.status, **facts)
+        events.row(
+            task.organization_id,
+            "task.moved" if before else "task.created",
+            "task",
+            task.id,
+            by,
+            now,
+            seq=task.moves,
+            before=before,
+            after=task.status,
+            **facts,
+        )
         for task in tasks
     )
     count((task.organization_id, before, task.status) for task in tasks)

@@ -24,9 +24,7 @@ class Batch(OrgScoped, Base):
     """All the tasks made by one act. `total` is null until a target that is resolved later has fanned out."""
 
     __tablename__ = "batch"
-    __table_args__ = (
-        sa.UniqueConstraint("organization_id", "id"),
-    )
+    __table_args__ = (sa.UniqueConstraint("organization_id", "id"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(sa.String(36), unique=True, default=new_uuid)
@@ -56,18 +54,41 @@ class Task(OrgScoped, Base):
         sa.Index("ix_task_by_type", "organization_id", "type", "batch_id"),
         sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
         sa.Index("ix_task_by_plugin", "plugin_id", "batch_id"),
-        sa.Index("ix_task_by_schedule", "schedule_id", "batch_id",
-                 sqlite_where=sa.text("schedule_id IS NOT NULL"), postgresql_where=sa.text("schedule_id IS NOT NULL")),
-        sa.Index("ix_task_claim", "executor", "agent_id", "rank", "queued_at", "id",
-                 sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")),
-        sa.Index("ix_task_due", "not_before",
-                 sqlite_where=sa.text("status = 'scheduled'"), postgresql_where=sa.text("status = 'scheduled'")),
-        sa.Index("ix_task_leased", "lease_until",
-                 sqlite_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
-                 postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')")),
-        sa.Index("ix_task_waiting", "expires_at",
-                 sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
-                 postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')")),
+        sa.Index(
+            "ix_task_by_schedule",
+            "schedule_id",
+            "batch_id",
+            sqlite_where=sa.text("schedule_id IS NOT NULL"),
+            postgresql_where=sa.text("schedule_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_task_claim",
+            "executor",
+            "agent_id",
+            "rank",
+            "queued_at",
+            "id",
+            sqlite_where=sa.text("status = 'pending'"),
+            postgresql_where=sa.text("status = 'pending'"),
+        ),
+        sa.Index(
+            "ix_task_due",
+            "not_before",
+            sqlite_where=sa.text("status = 'scheduled'"),
+            postgresql_where=sa.text("status = 'scheduled'"),
+        ),
+        sa.Index(
+            "ix_task_leased",
+            "lease_until",
+            sqlite_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
+            postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
+        ),
+        sa.Index(
+            "ix_task_waiting",
+            "expires_at",
+            sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
+            postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -276,7 +297,9 @@ class Limit(OrgScoped, Base):
 class Note(OrgScoped, Base):
     __tablename__ = "note"
     __table_args__ = (
-        sa.ForeignKeyConstraint(["organization_id", "task_id"], ["task.organization_id", "task.id"], ondelete="CASCADE"),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "task_id"], ["task.organization_id", "task.id"], ondelete="CASCADE"
+        ),
         sa.Index("ix_note_task", "task_id", "id"),
     )
 

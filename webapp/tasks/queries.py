@@ -70,7 +70,9 @@ def by_uuids(uuids: Iterable[str]) -> dict[str, Task]:
     found: dict[str, Task] = {}
     wanted = list(dict.fromkeys(uuids))
     for start in range(0, len(wanted), 500):
-        rows = db.session.scalars(sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), Task.deleted_at.is_(None)))
+        rows = db.session.scalars(
+            sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), Task.deleted_at.is_(None))
+        )
         found |= {task.uuid: task for task in rows}
     return found
 
@@ -149,8 +151,10 @@ def _lines(ids: Sequence[int], chosen: Filter) -> list[Line]:
 
 def children(batch: Batch, chosen: Filter, limit: int = 50, after: int | None = None) -> list[Task]:
     """The latest attempts of a batch's tasks: failing ones are easier found by filter than by order, so by id."""
-    rows = sa.select(Task).options(load_only(*ROW)).where(
-        Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True), *where(chosen)
+    rows = (
+        sa.select(Task)
+        .options(load_only(*ROW))
+        .where(Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True), *where(chosen))
     )
     if after is not None:
         rows = rows.where(Task.id > after)
@@ -166,7 +170,11 @@ def where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
                          ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name)):  # fmt: skip
         if values := getattr(chosen, name):
             found.append(_one_of(column, values))
-    for name, column in (("definition", Task.definition_id), ("group", Task.group_run_id), ("schedule", Task.schedule_id)):
+    for name, column in (
+        ("definition", Task.definition_id),
+        ("group", Task.group_run_id),
+        ("schedule", Task.schedule_id),
+    ):
         if values := getattr(chosen, name):
             found.append(column.in_([int(v) for v in values if v.isdigit() and len(v) < 18]))
     if chosen.agent:
@@ -239,7 +247,11 @@ def count(chosen: Filter, cap: int = COUNT_CAP) -> int:
 
 def ids(chosen: Filter, cap: int = ID_CAP) -> list[str]:
     """All that match, for acts on many: in the order in which they were made."""
-    return list(db.session.scalars(sa.select(Task.uuid).where(*where(chosen), Task.latest.is_(True)).order_by(Task.id).limit(cap)))
+    return list(
+        db.session.scalars(
+            sa.select(Task.uuid).where(*where(chosen), Task.latest.is_(True)).order_by(Task.id).limit(cap)
+        )
+    )
 
 
 def chain(task: Task) -> list[Task]:
@@ -249,11 +261,15 @@ def chain(task: Task) -> list[Task]:
 
 
 def notes(task: Task) -> list[Note]:
-    return list(db.session.scalars(sa.select(Note).where(Note.task_id == task.id, Note.deleted_at.is_(None)).order_by(Note.id)))
+    return list(
+        db.session.scalars(sa.select(Note).where(Note.task_id == task.id, Note.deleted_at.is_(None)).order_by(Note.id))
+    )
 
 
 def parents(task: Task) -> list[Task]:
-    return list(db.session.scalars(sa.select(Task).join(Edge, Edge.parent_id == Task.id).where(Edge.child_id == task.id)))
+    return list(
+        db.session.scalars(sa.select(Task).join(Edge, Edge.parent_id == Task.id).where(Edge.child_id == task.id))
+    )
 
 
 def open_of_batch(batch: Batch) -> int:

@@ -12,7 +12,15 @@ from webapp.tasks.duration import seconds
 from webapp.tasks.reasons import Reason
 
 NO_TARGET, AGENTS, ALL, ANYONE, TAGS, USER, OBJECTS, OBJECT_SET, FILES = (
-    "none", "agents", "all", "anyone", "tags", "user", "objects", "object_set", "files"
+    "none",
+    "agents",
+    "all",
+    "anyone",
+    "tags",
+    "user",
+    "objects",
+    "object_set",
+    "files",
 )
 ON_AGENTS = frozenset({AGENTS, ALL, ANYONE, TAGS, USER})
 
@@ -90,7 +98,12 @@ class Spec:
     options: Options = Options()
 
     def to_json(self) -> dict[str, Any]:
-        return {"type": self.type, "data": self.data, "target": self.target.to_json(), "options": self.options.to_json()}
+        return {
+            "type": self.type,
+            "data": self.data,
+            "target": self.target.to_json(),
+            "options": self.options.to_json(),
+        }
 
 
 def parse(body: Mapping[str, Any]) -> Spec:
@@ -139,7 +152,7 @@ def parse_target(value: Any) -> Target:
     if value is None or value == {}:
         return Target()
     if not isinstance(value, Mapping):
-        raise error("target", "Enter an object, like {\"agents\": \"all\"}")
+        raise error("target", 'Enter an object, like {"agents": "all"}')
     value = dict(value)
     if "owner" in value:
         return _owner(value)
@@ -166,8 +179,10 @@ def _owner(value: dict[str, Any]) -> Target:
 def _names(kind: str, value: Any) -> tuple[str, ...]:
     names = value if isinstance(value, list) else [value]
     if not names or not all(isinstance(n, (str, int)) and not isinstance(n, bool) and str(n).strip() for n in names):
-        raise error(f"target.{kind}", "Select at least one agent, or choose \"Anyone\"" if kind == AGENTS
-                    else f"Enter at least one of {kind}")
+        raise error(
+            f"target.{kind}",
+            'Select at least one agent, or choose "Anyone"' if kind == AGENTS else f"Enter at least one of {kind}",
+        )
     return tuple(dict.fromkeys(str(n).strip() for n in names))
 
 
@@ -177,8 +192,14 @@ def _match(value: Any) -> str:
     return str(value)
 
 
-RANGES = {"priority": (0, 10), "execution_timeout": (1, 604_800), "max_retries": (0, 10), "retry_delay": (1, 86_400),
-          "expires_in": (1, 31_536_000), "max_output": (1_024, 10 * 2**30)}
+RANGES = {
+    "priority": (0, 10),
+    "execution_timeout": (1, 604_800),
+    "max_retries": (0, 10),
+    "retry_delay": (1, 86_400),
+    "expires_in": (1, 31_536_000),
+    "max_output": (1_024, 10 * 2**30),
+}
 DURATIONS = ("execution_timeout", "retry_delay", "expires_in")
 
 

@@ -119,7 +119,8 @@ def selected(words: list[str]) -> frozenset[Status]:
 
 # What system K calls a status, for `?case=upper`.
 SCANNER_WORDS: dict[Status, str] = (
-    dict.fromkeys(WAITING, "PENDING") | dict.fromkeys(LEASED, "RUNNING")
+    dict.fromkeys(WAITING, "PENDING")
+    | dict.fromkeys(LEASED, "RUNNING")
     | {S.COMPLETED: "COMPLETED", S.FAILED: "FAILED", S.EXPIRED: "FAILED"}
     | dict.fromkeys((S.CANCELLED, S.TERMINATED, S.SKIPPED), "CANCELLED")
 )

@@ -62,8 +62,9 @@ def flag_unreachable(now: datetime) -> int:
     silent = sa.update(Task).where(
         Task.executor == "agent", Task.status.in_(states.STARTED), Task.lease_until < now, Task.unreachable_at.is_(None)
     )
-    done = db.session.execute(silent.values(unreachable_at=now, updated_at=now),
-                              execution_options={"synchronize_session": False})
+    done = db.session.execute(
+        silent.values(unreachable_at=now, updated_at=now), execution_options={"synchronize_session": False}
+    )
     return int(done.rowcount)  # type: ignore[attr-defined]
 
 
@@ -86,32 +87,41 @@ def ring_again(now: datetime, broker_lost_its_memory: bool = False) -> int:
     waiting = sa.select(Task.id).where(Task.status == Status.PENDING, Task.executor == "worker")
     ids = list(db.session.scalars(waiting.where(sa.true() if broker_lost_its_memory else silent).limit(BITE)))
     if ids:
-        db.session.execute(sa.update(Task).where(Task.id.in_(ids)).values(rung_at=now),
-                           execution_options={"synchronize_session": False})
+        db.session.execute(
+            sa.update(Task).where(Task.id.in_(ids)).values(rung_at=now),
+            execution_options={"synchronize_session": False},
+        )
         lifecycle.queue.ring_after_commit(db.session)
     return len(ids)
 
 
 def fold_counts(now: datetime, most: int = 5_000) -> int:
     """Add old deltas up into one row each. Only as many as were read are removed, so none is counted twice."""
-    rows = db.session.execute(sa.select(Count.id, Count.organization_id, Count.status, Count.delta)
-                              .order_by(Count.id).limit(most).with_for_update(skip_locked=True)).all()
+    rows = db.session.execute(
+        sa.select(Count.id, Count.organization_id, Count.status, Count.delta)
+        .order_by(Count.id)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    ).all()
     sums: dict[tuple[int, str], int] = {}
     for row in rows:
         sums[row.organization_id, row.status] = sums.get((row.organization_id, row.status), 0) + row.delta
     if len(rows) < 2 * len(sums) or not rows:
         return 0
-    db.session.execute(sa.delete(Count).where(Count.id.in_([row.id for row in rows])),
-                       execution_options={"synchronize_session": False})
-    db.session.execute(sa.insert(Count), [{"organization_id": o, "status": s, "delta": d}
-                                          for (o, s), d in sums.items() if d] or [])
+    db.session.execute(
+        sa.delete(Count).where(Count.id.in_([row.id for row in rows])), execution_options={"synchronize_session": False}
+    )
+    db.session.execute(
+        sa.insert(Count), [{"organization_id": o, "status": s, "delta": d} for (o, s), d in sums.items() if d] or []
+    )
     return len(rows)
 
 
 def correct_revisions(seen: dict[int, int]) -> int:
     """Pages poll with counters in the broker; a commit whose increment was lost is made good here."""
-    newest = db.session.execute(sa.select(events.Event.organization_id, sa.func.max(events.Event.id))
-                                .group_by(events.Event.organization_id)).all()
+    newest = db.session.execute(
+        sa.select(events.Event.organization_id, sa.func.max(events.Event.id)).group_by(events.Event.organization_id)
+    ).all()
     changed = [(organization, newest_id) for organization, newest_id in newest if seen.get(organization) != newest_id]
     for organization, newest_id in changed:
         if organization in seen:
@@ -120,7 +130,7 @@ def correct_revisions(seen: dict[int, int]) -> int:
     return len(changed)
 
 
-def _each(rows: sa.Select[tuple[Task]], verb: Callable[[Task], object]) -> int:
+def _each(rows: sa.Select[Task], verb: Callable[[Task], object]) -> int:
     """Each in a savepoint of its own: one that somebody else has just moved does not stop the others."""
     done = 0
     for task in db.session.scalars(rows.limit(BITE).with_for_update(skip_locked=True)).all():

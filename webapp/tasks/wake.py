@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 
 from webapp import queue
 from webapp.db import db
@@ -19,5 +20,4 @@ def agents_after_commit(tasks: Sequence[Task]) -> None:
         by_organization.setdefault(task.organization_id, set()).add(task.agent_id or 0)
     for organization_id, agents in by_organization.items():
         text = json.dumps({"org": organization_id, "agents": [] if 0 in agents else sorted(agents)})
-        queue.after_commit(db.session, lambda text=text: queue.publish(CHANNEL, text))
-
+        queue.after_commit(db.session, partial(queue.publish, CHANNEL, text))

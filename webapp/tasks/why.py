@@ -41,14 +41,20 @@ def why(task: Task, now: datetime, workers_alive: int | None = None) -> list[Why
 
 def _not_due(task: Task) -> Why:
     if task.retry_number:
-        return Why("retry_delay", f"Retry {task.retry_number} of {task.max_retries} waits for its delay", at=task.not_before)
+        return Why(
+            "retry_delay", f"Retry {task.retry_number} of {task.max_retries} waits for its delay", at=task.not_before
+        )
     return Why("not_due", "It is not due yet", at=task.not_before)
 
 
 def _parents(task: Task) -> Why:
     left = task.pending_parents
-    parent = db.session.scalar(sa.select(Task).join(Edge, Edge.parent_id == Task.id)
-                               .where(Edge.child_id == task.id, Edge.consumed_at.is_(None)).limit(1))
+    parent = db.session.scalar(
+        sa.select(Task)
+        .join(Edge, Edge.parent_id == Task.id)
+        .where(Edge.child_id == task.id, Edge.consumed_at.is_(None))
+        .limit(1)
+    )
     unmet = db.session.scalar(sa.select(Edge.id).where(Edge.child_id == task.id, Edge.met.is_(False)).limit(1))
     text = f"{left} parent{'s' if left != 1 else ''} unfinished"
     if unmet and parent is None:
@@ -59,17 +65,32 @@ def _parents(task: Task) -> Why:
 def _limit(task: Task) -> list[Why]:
     if not task.limit_name:
         return []
-    limit = db.session.scalar(sa.select(Limit).where(
-        Limit.organization_id == task.organization_id, Limit.name == task.limit_name))
+    limit = db.session.scalar(
+        sa.select(Limit).where(Limit.organization_id == task.organization_id, Limit.name == task.limit_name)
+    )
     if limit is None:
         return []
-    held = db.session.scalar(sa.select(sa.func.count()).select_from(Task).where(
-        Task.organization_id == task.organization_id, Task.limit_name == task.limit_name,
-        Task.status.in_(states.LEASED))) or 0
+    held = (
+        db.session.scalar(
+            sa.select(sa.func.count())
+            .select_from(Task)
+            .where(
+                Task.organization_id == task.organization_id,
+                Task.limit_name == task.limit_name,
+                Task.status.in_(states.LEASED),
+            )
+        )
+        or 0
+    )
     if held < limit.maximum:
         return []
-    return [Why("limit", f"The limit {limit.name} allows {limit.maximum} at once, and {held} run",
-                f"/tasks?q=limit:{limit.name}")]
+    return [
+        Why(
+            "limit",
+            f"The limit {limit.name} allows {limit.maximum} at once, and {held} run",
+            f"/tasks?q=limit:{limit.name}",
+        )
+    ]
 
 
 def _worker(task: Task, alive: int | None) -> list[Why]:

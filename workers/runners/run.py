@@ -53,7 +53,7 @@ class Run:
         asked = time.monotonic()
         call = self._start()
         if call is None:
-            return
+            return None
         crash_here("permitted")
         if time.monotonic() - asked > LEASE.total_seconds() / 2:
             # This process was frozen: somebody else may hold the task by now.

@@ -92,14 +92,19 @@ def _module(spec: Spec) -> Part:
     known = {"module": str, "action": str, "args": list, "kwargs": dict}
     errors = [{"field": f"data.{n}", "message": unknown(n, known)} for n in spec.data if n not in known]
     errors += [
-        {"field": f"data.{name}", "message": "Enter text" if kind is str else "Enter a list" if kind is list else "Enter an object"}
+        {
+            "field": f"data.{name}",
+            "message": "Enter text" if kind is str else "Enter a list" if kind is list else "Enter an object",
+        }
         for name, kind in known.items()
         if name in spec.data and not isinstance(spec.data[name], kind)
     ]
     if errors:
         raise SpecError(errors)
     action = spec.data.get("action") or "run"
-    return Part(what=f"{spec.data['module']}.{action}", data=dict(spec.data), input=shown({"input_data": spec.data.get("args")}))
+    return Part(
+        what=f"{spec.data['module']}.{action}", data=dict(spec.data), input=shown({"input_data": spec.data.get("args")})
+    )
 
 
 def _at_data(errors: FieldErrors) -> Exception:
