@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
 from threading import Lock
 from typing import Any, NamedTuple, overload
@@ -60,8 +60,14 @@ def cached(view: Any = None, /, *, personal: bool = False, every: int | None = N
     return decorate(view) if view else decorate
 
 
-def poll_tag() -> str:
-    """For `data-tag` of a live list, so that already the first poll can be answered with 304."""
+def poll_tag(**seen: Any) -> str:
+    """For `data-tag` of a live list, so that already the first poll can be answered with 304.
+
+    `seen`: what the list's own polls say beside the page's address; they are nobody's in particular.
+    """
+    if seen and g.get("poll_tag"):
+        asked = [pair for pair in request.args.items(multi=True) if pair[0] not in seen]
+        return _tag(g.poll_parts, [*asked, *((name, str(value)) for name, value in seen.items())])
     return g.get("poll_tag") or ""
 
 
@@ -69,17 +75,19 @@ def tag_of_request(personal: bool = False, every: int | None = None) -> str | No
     revisions = _revisions()
     if revisions is None:
         return None
-    parts = (
+    g.poll_parts = (
         pages.templates_version(),
         principal.stamp,
-        str(principal.id) if personal else "",
         str(int(clock.now().timestamp()) // every) if every else "",
         request.path,
-        urlencode(sorted((k, v) for k, v in request.args.items(multi=True) if v)),
-        request.headers.get("HX-Target", ""),
         *revisions,
     )
-    return f'"v1-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
+    return _tag(g.poll_parts, request.args.items(multi=True), str(principal.id) if personal else "")
+
+
+def _tag(parts: Iterable[str], args: Iterable[tuple[str, str]], whose: str = "") -> str:
+    asked = urlencode(sorted((key, value) for key, value in args if value))
+    return f'"v1-{hashlib.sha256(chr(0).join((*parts, asked, whose)).encode()).hexdigest()[:32]}"'
 
 
 class Fragment(NamedTuple):
