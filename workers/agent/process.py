@@ -28,13 +28,6 @@ _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
 _prctl = ctypes.CDLL(None, use_errno=True).prctl if LINUX else None
 
 
-# What Python, a supervisor or nohup may have caught or ignored; asking for all 64 takes longer than a fork.
-_OURS = (
-    signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTERM, signal.SIGCHLD,
-    signal.SIGXFSZ, signal.SIGUSR1, signal.SIGUSR2,
-)  # fmt: skip
-
-
 class LaunchError(Exception):
     """The child never ran. `reason` is `spawn_failed` or `run_as_failed`, the text is for people."""
 
@@ -53,6 +46,10 @@ class Limits:
 class Ended(NamedTuple):
     code: int  # negative: the signal
     max_rss: int  # bytes, of the process and of those that it waited for
+
+
+_IGNORED = (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
+_CAUGHT = (signal.SIGCHLD, signal.SIGINT, signal.SIGTERM)
 
 
 class _User(NamedTuple):
@@ -120,7 +117,7 @@ def fork(
         try:
             tell = _move_up(tell)
             _streams(stdin_fd, stdout_fd, stderr_fd, (tell, *keep))
-            _prepare(parent, cwd, limits, user, umask, new_privileges)
+            _prepare(parent, cwd, limits, user, umask, new_privileges, executes)
             if not executes:
                 os.close(tell)
             os._exit(body() & 0xFF)
@@ -179,9 +176,10 @@ def _prepare(
     user: _User | None,
     umask: int,
     new_privileges: bool,
+    executes: bool,
 ) -> None:
     os.setsid()
-    _default_signals()
+    _default_signals(executes)
     os.umask(umask)
     _limit(limits)
     if user is not None:
@@ -200,9 +198,13 @@ def _prepare(
         raise LaunchError("spawn_failed", f"{cwd}: {error.strerror}") from error
 
 
-def _default_signals() -> None:
+def _default_signals(executes: bool) -> None:
+    """A program inherits what is ignored (by Python, or by nohup), a function what a supervisor has caught.
+
+    A function in Python keeps SIGPIPE ignored, as Python expects: it would die by any closed connection.
+    """
     signal.set_wakeup_fd(-1)
-    for number in _OURS:
+    for number in _IGNORED if executes else _CAUGHT:
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, [])
 

@@ -288,10 +288,7 @@ def _reporting(body: _Body, env: Mapping[str, str], fd: int) -> Callable[[], int
     def run() -> int:
         os.environ.clear()
         os.environ.update(env)
-        sys.stdout, sys.stderr = (
-            io.TextIOWrapper(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace", line_buffering=True)
-            for fd in (1, 2)
-        )  # new ones: those that we inherited may believe in a file that is now a pipe
+        own_streams()
         try:
             return body(report)
         finally:
@@ -299,3 +296,17 @@ def _reporting(body: _Body, env: Mapping[str, str], fd: int) -> Callable[[], int
             sys.stderr.flush()
 
     return run
+
+
+def own_streams() -> None:
+    """New ones for descriptors 1 and 2: those of this process may believe in a file that is a pipe in a child.
+
+    A process that forks many children does it once for all of them.
+    """
+    if not isinstance(sys.stdout, _Stream):
+        sys.stdout, sys.stderr = _Stream(1), _Stream(2)
+
+
+class _Stream(io.TextIOWrapper):
+    def __init__(self, fd: int):
+        super().__init__(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace", line_buffering=True)

@@ -14,6 +14,7 @@ import socket
 import traceback
 
 from workers.agent import process, tree
+from workers.agent.supervise import own_streams
 from workers.runners import shim
 
 
@@ -22,6 +23,7 @@ def main(config: dict) -> None:
     process.adopt_orphans()
     for name in config["preload"]:
         _preload(name)
+    own_streams()
     gc.collect()
     gc.freeze()  # a collection in a child would touch, and so copy, every inherited page
     Nursery(socket.socket(fileno=config["channel"])).serve()

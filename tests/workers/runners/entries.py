@@ -3,6 +3,7 @@
 import json
 import os
 import resource
+import socket
 import subprocess
 import sys
 import time
@@ -49,6 +50,15 @@ def eat(call: dict, folder: Path) -> None:
 
 def vanish(call: dict, folder: Path) -> None:
     os.kill(os.getpid(), call["signal"])
+
+
+def write_to_nobody(call: dict, folder: Path) -> None:
+    ours, theirs = socket.socketpair()
+    theirs.close()
+    try:
+        ours.send(b"hello?")
+    except BrokenPipeError:
+        print("nobody there")
 
 
 def sleep(call: dict, folder: Path) -> None:

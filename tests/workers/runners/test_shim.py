@@ -264,6 +264,11 @@ def test_a_plugin_may_say_its_exit_code(bench, name):
     assert bench.call(name, {"code": None}).exit_code == 0
 
 
+def test_a_closed_connection_is_an_error_and_not_the_end_of_a_plugin(bench):
+    assert bench.call("write_to_nobody").exit_code == 0
+    assert bench.text() == "nobody there\n"
+
+
 def test_a_plugin_that_raises_leaves_its_traceback(bench):
     ended = bench.call("fail", {"text": "what it was"})
     assert (ended.exit_code, ended.reason, ended.error) == (1, "plugin_error", "ValueError: what it was")
