@@ -13,7 +13,7 @@ import zlib
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -55,9 +55,10 @@ class Row:
 @dataclass
 class Fault:
     verb: str
-    kind: str  # lose (done, but no answer), status, hold, duplicate
+    kind: str  # lose (done, but no answer), break (half an answer), status, hold, duplicate
     times: int
     status: int = 500
+    code: str = ""  # of a refusal; without one the answer is not Muster's
     headers: dict = field(default_factory=dict)
     release: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
@@ -105,8 +106,9 @@ class Server:
 
     # --- for tests ----------------------------------------------------------------------------
 
-    def add(self, type="execute_command", data=None, *, secrets=None, manifest=None, download=None, sign=True, **options):
-        row = Row(str(uuid.uuid4()), type, data or {}, options, secrets or {}, manifest, download, sign)
+    def add(self, type="execute_command", data=None, *, secrets=None, manifest=None, download=None, sign=True, **more):
+        """`more` are the task's options."""
+        row = Row(str(uuid.uuid4()), type, data or {}, more, secrets or {}, manifest, download, sign)
         with self.changed:
             self.tasks[row.id] = row
         return row
@@ -120,6 +122,10 @@ class Server:
 
     def wait_for(self, row, *states):
         self.wait(lambda: row.state in states, f"{row.history} and not yet {states}")
+
+    def wait_for_beats(self, count):
+        until = len(self.beats) + count
+        self.wait(lambda: len(self.beats) > until)
 
     def cancel(self, row):
         with self.changed:
@@ -151,12 +157,16 @@ class Server:
             fault.release.wait(PATIENCE)
         if fault and fault.kind == "status":
             fault.reached.set()
-            return fault.status, fault.headers, b""
-        answers = [self._done(verb, args, query, headers, body) for _ in range(2 if fault and fault.kind == "duplicate" else 1)]
+            return fault.status, fault.headers, json.dumps({"code": fault.code}).encode() if fault.code else b""
+        if fault and fault.kind == "duplicate":
+            self._done(verb, args, query, headers, body)
+        status, more, raw = self._done(verb, args, query, headers, body)
+        if fault and fault.kind == "break":
+            return status, {**more, "Content-Length": str(len(raw))}, raw[: len(raw) // 2]
         if fault and fault.kind == "lose":
             fault.reached.set()
             return None
-        return answers[-1]
+        return status, more, raw
 
     def _fault(self, verb):
         for fault in self.faults:
@@ -359,7 +369,7 @@ class Server:
 
 
 def now():
-    return datetime.now(timezone.utc)
+    return datetime.now(UTC)
 
 
 def stamp():
@@ -403,10 +413,12 @@ def _handler(server):
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
-            if status != 204:
+            if status != 204 and "Content-Length" not in headers:
                 self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
             self.wfile.write(b"" if status == 204 else raw)
+            if headers.get("Content-Length", str(len(raw))) != str(len(raw)):
+                self.close_connection = True
 
         do_GET = do_POST = do_PUT = do_PATCH = _handle
 

@@ -109,20 +109,22 @@ def test_keys_that_nobody_vouches_for_are_refused(server, agent, tmp_path):
 def test_a_paused_agent_takes_nothing(server, agent):
     server.commands.append({"kind": "pause"})
     server.wait(lambda: not server.commands)
-    server.wait(lambda beats=len(server.beats): len(server.beats) > beats + 1)
+    server.wait_for_beats(1)
     row = server.command("true")
-    server.wait(lambda beats=len(server.beats): len(server.beats) > beats + 3)
+    server.wait_for_beats(3)
     assert row.state == "pending"
     server.commands.append({"kind": "resume"})
     server.wait_for(row, "completed")
 
 
 def test_an_old_agent_hands_in_what_it_has_and_takes_nothing_new(server, agent):
-    with server.failing("claim", status=426) as fault:
+    row = server.command("echo begin; sleep 600")
+    server.wait(lambda: row.logs["stdout"])
+    with server.failing("claim", status=426, code="upgrade") as fault:
         until(fault.reached.is_set)
-        beats = len(server.beats)
-        server.wait(lambda: len(server.beats) > beats + 3)
-    assert agent.process.poll() is None
+        server.cancel(row)
+        server.wait_for(row, "terminated")
+        server.wait(lambda: any(event.kind == "upgrade_needed" for beat in server.beats for event in beat.events))
 
 
 def test_an_unknown_command_is_reported_and_not_obeyed(server, agent):

@@ -6,7 +6,7 @@ import struct
 from tests.agent.conftest import until
 from workers.agent import protocol
 
-NUMBERED = "i=0; while [ $i -lt 3000 ]; do echo line $i; echo note $i >&2; i=$((i+1)); done; head -c 600000 /dev/urandom"
+LINES = "i=0; while [ $i -lt 3000 ]; do echo line $i; echo note $i >&2; i=$((i+1)); done"
 
 
 def test_a_command_runs_and_its_output_arrives_whole(server, agent):
@@ -20,7 +20,7 @@ def test_a_command_runs_and_its_output_arrives_whole(server, agent):
 
 
 def test_long_output_is_the_same_byte_for_byte_with_an_index_that_fits(server, agent):
-    row = server.command(NUMBERED)
+    row = server.command(f"{LINES}; head -c 600000 /dev/urandom")
     server.wait_for(row, "completed")
     assert row.logs["stderr"].splitlines() == [b"note %d" % n for n in range(3000)]
     assert row.logs["stdout"].startswith(b"".join(b"line %d\n" % n for n in range(3000)))

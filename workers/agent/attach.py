@@ -31,8 +31,13 @@ class Runner:
         with open(folder.file("runner.log"), "ab") as log:
             child = subprocess.Popen(
                 [sys.executable, "-I", "-S", "-B", "-c", _MAIN, code.place(), folder.path],
-                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=log, cwd="/", pass_fds=pass_fds,
-                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}, start_new_session=True,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=log,
+                cwd="/",
+                pass_fds=pass_fds,
+                env={name: os.environ[name] for name in _ENVIRONMENT if name in os.environ},
+                start_new_session=True,
             )
         return cls(tree.identify(child.pid), child)
 
@@ -106,7 +111,7 @@ def cancel(folder: TaskFolder) -> None:
     folder.mark("cancel")
     try:
         number = os.open(folder.file("control"), os.O_WRONLY | os.O_NONBLOCK)
-    except OSError:   # no runner yet, or none any more
+    except OSError:  # no runner yet, or none any more
         return
     try:
         os.write(number, b"cancel\n")

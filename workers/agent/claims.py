@@ -3,7 +3,7 @@
 import shutil
 import time
 import uuid
-from typing import Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import protocol
 from .client import Backoff, Final, Transient, UpgradeNeeded
@@ -11,15 +11,18 @@ from .folder import TaskFolder
 from .protocol import BadMessage, ClaimedTask, ClaimReply, ClaimRequest, Code, FailRequest
 from .work import Work
 
+if TYPE_CHECKING:
+    from .loop import Agent
+
 _DISK_FLOOR = 64 * 1024 * 1024
 
 
 class Claims:
-    def __init__(self, host) -> None:
+    def __init__(self, host: "Agent") -> None:
         self.host = host
         self._backoff = Backoff()
-        self._wait_until = 0.0                  # after trouble; a good heartbeat ends the waiting
-        self._id: Optional[tuple] = None        # (claim_id, when) of a claim without an answer
+        self._wait_until = 0.0  # after trouble; a good heartbeat ends the waiting
+        self._id: Optional[tuple[str, float]] = None  # (claim_id, when) of a claim without an answer
 
     def run(self) -> None:
         while True:
@@ -79,7 +82,7 @@ class Claims:
             self.host.event("claim_refused", str(error))
         return False
 
-    def _take(self, raw, sent: float) -> None:
+    def _take(self, raw: Any, sent: float) -> None:
         try:
             task = ClaimReply.from_json({"tasks": [raw]}).tasks[0]
         except BadMessage as error:

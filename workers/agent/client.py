@@ -9,20 +9,19 @@ import ipaddress
 import json
 import random
 import select
-import socket
 import ssl
 import threading
 import time
 import urllib.parse
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Optional
+from typing import Any, Callable, NamedTuple, Optional
 
 from . import protocol
 from .protocol import BadMessage, Message, Refusal
 
 CONNECT_S, ANSWER_S = 10, 30
-_WARM_S = 20     # servers close idle connections after a few seconds to a minute
-_KEPT = 2        # idle agents hold no more than this
+_WARM_S = 20  # servers close idle connections after a few seconds to a minute
+_KEPT = 2  # idle agents hold no more than this
 _PART = 64 * 1024
 
 
@@ -70,8 +69,9 @@ class Reply(NamedTuple):
 
 
 class Client:
-    def __init__(self, server: str, credential: str = "", ca_file: Optional[str] = None,
-                 insecure_loopback: bool = False) -> None:
+    def __init__(
+        self, server: str, credential: str = "", ca_file: Optional[str] = None, insecure_loopback: bool = False
+    ) -> None:
         self._factory = _factory(server, ca_file, insecure_loopback)
         self._prefix = urllib.parse.urlsplit(server).path.rstrip("/")
         self.credential = credential
@@ -123,9 +123,15 @@ class Client:
         for connection, _ in idle:
             connection.close()
 
-    def _request(self, method, path, body, headers, timeout):
-        headers = {**headers, protocol.PROTOCOL_HEADER: str(protocol.PROTOCOL), "Accept": "application/json",
-                   "User-Agent": "muster-agent/" + protocol.VERSION}
+    def _request(
+        self, method: str, path: str, body: Any, headers: dict[str, str], timeout: float
+    ) -> tuple[http.client.HTTPResponse, http.client.HTTPConnection]:
+        headers = {
+            **headers,
+            protocol.PROTOCOL_HEADER: str(protocol.PROTOCOL),
+            "Accept": "application/json",
+            "User-Agent": "muster-agent/" + protocol.VERSION,
+        }
         if self.credential:
             headers["Authorization"] = "Bearer " + self.credential
         rewindable = not hasattr(body, "read")
@@ -143,10 +149,12 @@ class Client:
         self.close()
         return self._request(method, path, body, headers, timeout)
 
-    def _exchange(self, connection, method, path, body, headers, timeout, rewindable):
+    def _exchange(
+        self, connection: http.client.HTTPConnection, method: str, path: str, body: Any, headers: dict[str, str],
+        timeout: float, rewindable: bool,
+    ) -> http.client.HTTPResponse:  # fmt: skip
         if connection.sock is None:
             connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sock.settimeout(timeout)
         try:
             connection.request(method, self._prefix + path, body, headers)
@@ -166,7 +174,7 @@ class Client:
                 return connection, True
             connection.close()
 
-    def _keep(self, connection, response) -> None:
+    def _keep(self, connection: http.client.HTTPConnection, response: http.client.HTTPResponse) -> None:
         with self._lock:
             if not response.will_close and len(self._idle) < _KEPT:
                 self._idle.append((connection, time.monotonic()))
@@ -210,18 +218,20 @@ def require_safe(url: str, insecure_loopback: bool = False) -> urllib.parse.Spli
     return parts
 
 
-def connector(url: str, ca_file: Optional[str], insecure_loopback: bool, timeout: float = CONNECT_S):
-    return _factory(url, ca_file, insecure_loopback, timeout)()
+def connect(url: str, ca_file: Optional[str], insecure_loopback: bool) -> http.client.HTTPConnection:
+    """A connection of its own, for what does not fit into question and answer."""
+    return _factory(url, ca_file, insecure_loopback)()
 
 
-def _factory(url, ca_file, insecure_loopback, timeout=CONNECT_S):
+def _factory(url: str, ca_file: Optional[str], insecure_loopback: bool) -> Callable[[], http.client.HTTPConnection]:
     parts = require_safe(url, insecure_loopback)
+    host, port = parts.hostname or "", parts.port
     if parts.scheme == "http":
-        return lambda: http.client.HTTPConnection(parts.hostname, parts.port, timeout=timeout)
+        return lambda: http.client.HTTPConnection(host, port, timeout=CONNECT_S)
     context = ssl.create_default_context(cafile=ca_file)
     if insecure_loopback:
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
-    return lambda: http.client.HTTPSConnection(parts.hostname, parts.port, timeout=timeout, context=context)
+    return lambda: http.client.HTTPSConnection(host, port, timeout=CONNECT_S, context=context)
 
 
 def _read(response: http.client.HTTPResponse) -> bytes:
@@ -235,13 +245,13 @@ def _read(response: http.client.HTTPResponse) -> bytes:
     return content
 
 
-def _sorted(response, content: bytes) -> Reply:
+def _sorted(response: http.client.HTTPResponse, content: bytes) -> Reply:
     status, headers = response.status, response.headers
     body = _json(content)
     if status < 300:
         return Reply(status, headers, body)
     refusal = _refusal(body)
-    retry_after = _number(headers.get("Retry-After")) or (refusal and refusal.retry_after_s)
+    retry_after = _number(headers.get("Retry-After")) or (refusal.retry_after_s if refusal else None)
     if refusal is None or status in (408, 425, 429) or status >= 500:
         text = f"{status} {response.reason}" if refusal is None else f"{status} {refusal.code}"
         raise Transient(text, refusal, retry_after)

@@ -3,6 +3,7 @@
 import threading
 import time
 from datetime import datetime, timedelta, timezone
+from typing import Optional
 
 WARN_S = 30
 
@@ -10,7 +11,7 @@ WARN_S = 30
 class ServerClock:
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._known = None  # (the server's time, our monotonic time at that moment)
+        self._known: Optional[tuple[datetime, float]] = None  # the server's time, and ours at that moment
         self.skew_s = 0.0
 
     def observed(self, server_time: str, sent: float, received: float) -> None:
@@ -23,20 +24,22 @@ class ServerClock:
             return
         with self._lock:
             self._known = (server, (sent + received) / 2)
-            self.skew_s = (datetime.now(timezone.utc) - self._at(time.monotonic())).total_seconds()
+            self.skew_s = (datetime.now(timezone.utc) - self._server_time()).total_seconds()
 
     def now(self) -> datetime:
         """The server's time; the host's own until the server was heard."""
         with self._lock:
-            return datetime.now(timezone.utc) if self._known is None else self._at(time.monotonic())
+            return self._server_time()
 
     @property
     def wrong(self) -> bool:
         return abs(self.skew_s) > WARN_S
 
-    def _at(self, monotonic: float) -> datetime:
-        server, then = self._known  # type: ignore[misc]
-        return server + timedelta(seconds=monotonic - then)
+    def _server_time(self) -> datetime:
+        if self._known is None:
+            return datetime.now(timezone.utc)
+        server, then = self._known
+        return server + timedelta(seconds=time.monotonic() - then)
 
 
 def stamp() -> str:

@@ -4,16 +4,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timezone
-from typing import Any, Callable, Optional
+from typing import TYPE_CHECKING, Any, Callable, Optional
 
 from . import payload as payloads
 from . import protocol, verify
 from .client import Backoff, Client, Final, Transient
 from .signed import Refused
 
+if TYPE_CHECKING:
+    from .loop import Agent
+    from .work import Work
+
 
 @contextmanager
-def payload(work, name: str) -> Iterator[payloads.Payload]:
+def payload(work: "Work", name: str) -> Iterator[payloads.Payload]:
     """The task's binary or bundle, open and verified."""
     task, host = work.task, work.host
     manifest = check(host, task.manifest, task.type, name, task.organization)
@@ -27,14 +31,16 @@ def payload(work, name: str) -> Iterator[payloads.Payload]:
         yield opened
 
 
-def check(host, manifest: Optional[dict[str, Any]], kind: str, name: str, organization: str) -> verify.Manifest:
+def check(
+    host: "Agent", manifest: Optional[dict[str, Any]], kind: str, name: str, organization: str
+) -> verify.Manifest:
     if manifest is None:
         raise Refused("signature_invalid", "The task carries no signed manifest.")
     wanted = verify.Wanted(kind, name, organization, *verify.this_host(), protocol.VERSION)
     return verify.check(manifest, wanted, host.trust, host.work.versions, judged_at(host))
 
 
-def judged_at(host) -> datetime:
+def judged_at(host: "Agent") -> datetime:
     now, note = verify.trusted_now(datetime.now(timezone.utc), host.clock.now())
     if note:
         host.event("clock_skew", note)

@@ -12,8 +12,9 @@ from .trust import Trust
 from .verify import this_host
 
 
-def enrol(work: WorkDir, server: str, token: str, tags: list[str], ca_file: Optional[str],
-          insecure_loopback: bool) -> Identity:
+def enrol(
+    work: WorkDir, server: str, token: str, tags: list[str], ca_file: Optional[str], insecure_loopback: bool
+) -> Identity:
     """May be repeated when the answer was lost: the server knows the host by its install id."""
     require_safe(server, insecure_loopback)
     work.prepare()

@@ -3,7 +3,7 @@
 OK = 0
 USAGE = 2
 NOT_ENROLLED = 3
-NOT_ALLOWED = 4          # credential revoked, token refused
+NOT_ALLOWED = 4  # credential revoked, token refused
 UNREACHABLE = 5
-LOCKED = 8               # another agent runs in this work dir
-SESSION_CONFLICT = 9     # a second copy of this agent is alive somewhere
+LOCKED = 8  # another agent runs in this work dir
+SESSION_CONFLICT = 9  # a second copy of this agent is alive somewhere

@@ -1,14 +1,14 @@
 """The folder of one task on this host. Who writes what, in the order in which it appears:
 
-    task.json    agent    what was claimed, without secrets; the folder is renamed into place with it
-    payload      agent    the verified binary or bundle
-    job.json     agent    what exactly to run
-    runner.json  runner   which process it is
-    permit       agent    the server is about to be asked for the permit to start
-    started      runner   from here on the outcome may be unknown
-    cancel       agent    somebody wants it stopped
-    stdout stderr index exit.json   runner, see capture.py and record.py
-    work/ work/out/       the task's own: where it runs, and what it leaves as artifacts
+task.json    agent    what was claimed, without secrets; the folder is renamed into place with it
+payload      agent    the verified binary or bundle
+job.json     agent    what exactly to run
+runner.json  runner   which process it is
+permit       agent    the server is about to be asked for the permit to start
+started      runner   from here on the outcome may be unknown
+cancel       agent    somebody wants it stopped
+stdout stderr index exit.json   runner, see capture.py and record.py
+work/ work/out/       the task's own: where it runs, and what it leaves as artifacts
 """
 
 import errno

@@ -4,6 +4,7 @@ import os
 import random
 import shutil
 import time
+from typing import TYPE_CHECKING, Optional
 
 from . import protocol
 from .client import Backoff, Final, Transient
@@ -11,14 +12,17 @@ from .clock import stamp
 from .protocol import AgentEvent, BadMessage, Command, HeartbeatReply, HeartbeatRequest, RotateReply, RunningTask
 from .signed import Refused
 
+if TYPE_CHECKING:
+    from .loop import Agent
+
 _WITH_WORK_S = 15
 
 
 class Heart:
-    def __init__(self, host) -> None:
+    def __init__(self, host: "Agent") -> None:
         self.host = host
         self.seq = 0
-        self.heard_at = 0.0        # monotonic, of the last good answer
+        self.heard_at = 0.0  # monotonic, of the last good answer
         self.trouble = ""
         self._backoff = Backoff()
         self._pause = 0.0
@@ -86,14 +90,12 @@ class Heart:
 
     def _heed(self, reply: HeartbeatReply, told: list[RunningTask], sent: float) -> None:
         host = self.host
-        held: dict[str, object] = dict(host.held)
         for task in told:
-            work = held.get(task.task_id)
-            if work is not None and task.task_id not in reply.drop:
-                work.lease_until = sent + reply.settings.lease_s  # type: ignore[attr-defined]
-        for task_id in reply.drop:
-            if task_id in held:
-                held[task_id].drop()  # type: ignore[attr-defined]
+            work = host.held.get(task.task_id)
+            if work is not None and task.task_id in reply.drop:
+                work.drop()
+            elif work is not None:
+                work.lease_until = sent + reply.settings.lease_s
         host.apply(reply)
         for command in reply.commands:
             self._obey(command)
@@ -112,13 +114,13 @@ class Heart:
             self.host.event(f"{command.kind}_failed", str(error))
 
 
-def _cancel(host, command: Command) -> None:
-    work = host.held.get(command.task_id)
+def _cancel(host: "Agent", command: Command) -> None:
+    work = host.held.get(command.task_id or "")
     if work is not None:
         work.cancel()
 
 
-def _rotate(host, command: Command) -> None:
+def _rotate(host: "Agent", command: Command) -> None:
     """On the disk before its first use, which ends the old one's life."""
     reply = RotateReply.from_json(host.client.call("POST", protocol.ROTATE).body)
     host.identity.credential = reply.credential
@@ -126,7 +128,7 @@ def _rotate(host, command: Command) -> None:
     host.client.credential = reply.credential
 
 
-def _root(host, command: Command) -> None:
+def _root(host: "Agent", command: Command) -> None:
     known = host.trust.updated(command.root or {})
     host.work.save_trust(known)
     host.trust = known
@@ -142,7 +144,7 @@ _ACTS = {
 }
 
 
-def _load():
+def _load() -> Optional[float]:
     try:
         return os.getloadavg()[0]
     except OSError:

@@ -17,10 +17,10 @@ _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 @dataclass
 class Program:
     argv: Sequence[str] = ()
-    executable: Optional[int] = None         # the open file that was verified
+    executable: Optional[int] = None  # the open file that was verified
     plugin: Optional[dict[str, Any]] = None  # instead of argv, see plugin_host.py
     pass_fds: Sequence[int] = ()
-    recheck: Callable[[], object] = field(default=lambda: None)   # once more, right before the start
+    recheck: Callable[[], object] = field(default=lambda: None)  # once more, right before the start
 
 
 def write_job(folder: TaskFolder, program: Program) -> None:

@@ -13,8 +13,8 @@ _LONGEST_LINE = 1024 * 1024 + 1
 
 class Journal(NamedTuple):
     result: Any
-    error: Optional[dict[str, Any]]   # reason, text, traceback
-    types: dict[str, str]             # of the files in out/, by name
+    error: Optional[dict[str, Any]]  # reason, text, traceback
+    types: dict[str, str]  # of the files in out/, by name
 
 
 def read(folder: TaskFolder) -> Journal:

@@ -23,8 +23,8 @@ from .wake import Listener
 from .work import Work
 
 CAPACITY = 4
-_STOP_S = 20          # for runners that were told to stop
-EXIT_RESTART = -1     # not an exit code: main starts the program again
+_STOP_S = 20  # for runners that were told to stop
+EXIT_RESTART = -1  # not an exit code: main starts the program again
 
 
 class Agent:
@@ -162,7 +162,7 @@ class Agent:
 
     def hold(self, work: Work) -> None:
         with self._lock:
-            self.held = {**self.held, work.task_id: work}   # replaced, never changed: readers need no lock
+            self.held = {**self.held, work.task_id: work}  # replaced, never changed: readers need no lock
         work.start()
 
     def done(self, work: Work) -> None:
@@ -219,5 +219,3 @@ class Agent:
 
     def show_status(self) -> None:
         write_status(self)
-
-

@@ -6,9 +6,12 @@ import os
 import signal
 import sys
 import time
-from typing import Optional
+from typing import TYPE_CHECKING, Callable, Optional
 
 from . import code, exits
+
+if TYPE_CHECKING:
+    from .state import WorkDir
 
 DEFAULT_DIR = "/var/lib/muster-agent"
 
@@ -30,7 +33,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return _told(error, exits.USAGE)
 
 
-def enrol(options) -> int:
+def enrol(options: argparse.Namespace) -> int:
     from .enrol import enrol as ask
 
     identity = ask(_work(options), options.server.rstrip("/"), _token(options), options.tag, options.ca_file,
@@ -39,7 +42,7 @@ def enrol(options) -> int:
     return exits.OK
 
 
-def run(options) -> int:
+def run(options: argparse.Namespace) -> int:
     from .loop import EXIT_RESTART, Agent
     from .policy import BadPolicy
     from .state import NotEnrolled
@@ -62,7 +65,7 @@ def run(options) -> int:
     return ended
 
 
-def status(options) -> int:
+def status(options: argparse.Namespace) -> int:
     from .status import read_status
 
     known = read_status(_work(options))
@@ -74,7 +77,7 @@ def status(options) -> int:
     return exits.OK if known["enrolled"] else exits.NOT_ENROLLED
 
 
-def queue(options) -> int:
+def queue(options: argparse.Namespace) -> int:
     """The results that wait, oldest first."""
     from .spool import Spool
 
@@ -83,7 +86,7 @@ def queue(options) -> int:
     return exits.OK
 
 
-def install(options) -> int:
+def install(options: argparse.Namespace) -> int:
     from . import service
 
     program, work_dir = code.packed_program(), os.path.abspath(options.work_dir)
@@ -97,14 +100,14 @@ def install(options) -> int:
     return exits.OK
 
 
-def unenrol(options) -> int:
+def unenrol(options: argparse.Namespace) -> int:
     from .enrol import unenrol as leave
 
     leave(_work(options))
     return exits.OK
 
 
-def version(options) -> int:
+def version(options: argparse.Namespace) -> int:
     from . import loop, protocol  # noqa: F401  all of it must load on this Python
 
     print(protocol.VERSION)
@@ -115,7 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="muster-agent", description="Runs tasks of a Muster server on this host.")
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(act, text: str) -> argparse.ArgumentParser:
+    def command(act: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
         made = commands.add_parser(act.__name__, help=text, description=text)
         made.set_defaults(act=act)
         if act is not version:
@@ -143,19 +146,19 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _work(options):
+def _work(options: argparse.Namespace) -> "WorkDir":
     from .state import WorkDir
 
     return WorkDir(options.work_dir)
 
 
-def _enrolled_lock(work) -> Optional[int]:
+def _enrolled_lock(work: "WorkDir") -> Optional[int]:
     work.load_identity()
     work.prepare()
     return work.lock()
 
 
-def _token(options) -> str:
+def _token(options: argparse.Namespace) -> str:
     if options.token_file in (None, "-"):
         return sys.stdin.read().strip()
     with open(options.token_file, encoding="utf-8") as file:
@@ -166,9 +169,9 @@ def _say(text: str) -> None:
     print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), text, file=sys.stderr, flush=True)
 
 
-def _told(what, code: int) -> int:
+def _told(what: object, exit_code: int) -> int:
     print(f"muster-agent: {what}", file=sys.stderr)
-    return code
+    return exit_code
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ All bodies are JSON but log chunks and artifacts, which are raw bytes. Requests 
 `Refusal` body with a 4xx status; a 4xx without one did not come from Muster (a proxy, a captive
 portal) and agents treat it as an outage. Times of the agent's clock are shown, never decided on.
 """
+
 import dataclasses
 import functools
 import re
@@ -40,63 +41,64 @@ def download_path(build_id: str) -> str:
 
 # --- headers ---------------------------------------------------------------------------------
 PROTOCOL_HEADER = "X-Muster-Protocol"
-LEASE_SEQ_HEADER = "X-Lease-Seq"      # on log and artifact requests, whose bodies are raw
+LEASE_SEQ_HEADER = "X-Lease-Seq"  # on log and artifact requests, whose bodies are raw
 LEASE_TOKEN_HEADER = "X-Lease-Token"
-CHUNK_CRC_HEADER = "X-Chunk-CRC32"    # zlib.crc32 of the body, 8 lower-case hex digits
-LOG_SIZE_HEADER = "X-Log-Size"        # on every answer to a log request: the bytes the server holds
-CANCEL_HEADER = "X-Task-Cancel"       # "1" on any answer about a task that somebody wants stopped
-SHA256_HEADER = "X-SHA256"            # of an artifact, lower-case hex
+CHUNK_CRC_HEADER = "X-Chunk-CRC32"  # zlib.crc32 of the body, 8 lower-case hex digits
+LOG_SIZE_HEADER = "X-Log-Size"  # on every answer to a log request: the bytes the server holds
+CANCEL_HEADER = "X-Task-Cancel"  # "1" on any answer about a task that somebody wants stopped
+SHA256_HEADER = "X-SHA256"  # of an artifact, lower-case hex
 
 # --- limits ----------------------------------------------------------------------------------
-MAX_CHUNK = 256 * 1024                # bytes of one log request
-MAX_BODY = 4 * 1024 * 1024            # bytes of one JSON body, either way
-MAX_RESULT = 1024 * 1024              # bytes of `result` in JSON
-MAX_TEXT = 64 * 1024                  # characters of `error` and of `traceback`
+MAX_CHUNK = 256 * 1024  # bytes of one log request
+MAX_BODY = 4 * 1024 * 1024  # bytes of one JSON body, either way
+MAX_RESULT = 1024 * 1024  # bytes of `result` in JSON
+MAX_TEXT = 64 * 1024  # characters of `error` and of `traceback`
 MAX_ARTIFACT = 100 * 1024 * 1024
-MAX_ARTIFACTS_TOTAL = 1024 ** 3
+MAX_ARTIFACTS_TOTAL = 1024**3
 MAX_ARTIFACTS = 1000
-MAX_HELD = 100                        # running and waiting results; at the limit nothing is claimed
-LOG_QUOTA = 1024 ** 3                 # bytes of output kept per task when `max_output` is not given
+MAX_HELD = 100  # running and waiting results; at the limit nothing is claimed
+LOG_QUOTA = 1024**3  # bytes of output kept per task when `max_output` is not given
 LEASE_S = 60
-CLAIM_REPEAT_S = 60                   # the same claim_id answers the same leases for this long
-KILL_GRACE_S = 10                     # between TERM and KILL
+CLAIM_REPEAT_S = 60  # the same claim_id answers the same leases for this long
+KILL_GRACE_S = 10  # between TERM and KILL
 DOWNLOAD_LIMIT_S = 300
 
-JOURNAL, JOURNAL_TYPE = "events.jsonl", "journal"   # artifact in which a plugin bundle tells of its objects and files
-STREAMS = ("stdout", "stderr", "index")   # index: fixed records that tell when which bytes came
+JOURNAL, JOURNAL_TYPE = "events.jsonl", "journal"  # artifact in which a plugin bundle tells of its objects and files
+STREAMS = ("stdout", "stderr", "index")  # index: fixed records that tell when which bytes came
 
 # --- exit codes of a task --------------------------------------------------------------------
 NEVER_STARTED = -1
 TIMED_OUT = 259
 CANCELLED = 260
-OUTCOME_UNKNOWN = 261                 # the runner died, or the host was restarted
+OUTCOME_UNKNOWN = 261  # the runner died, or the host was restarted
 
 # --- task types, states, commands ------------------------------------------------------------
 TYPES = ("execute_command", "execute_test", "plugin", "update_agent", "uninstall")
 RUNNING_STATES = ("assigned", "downloading", "executing", "reporting")
 COMMANDS = ("cancel", "rotate", "update", "pause", "resume", "root")
-WAKE_CLAIM, WAKE_BEAT, WAKE_PING = "claim", "beat", "ping"   # the lines of the wake channel
+WAKE_CLAIM, WAKE_BEAT, WAKE_PING = "claim", "beat", "ping"  # the lines of the wake channel
 WAKE_PING_S = 30
 
 
 class Code:
     """Refusal codes, the `code` of a `Refusal`."""
-    REVOKED = "revoked"                    # 401: stop, keep the queue
-    TOKEN_REFUSED = "token_refused"        # 401 on /enrol: unknown, spent, expired, wrong network
-    DISABLED = "disabled"                  # 403 on /claim: heartbeats go on, nothing is claimed
-    NOT_FOUND = "not_found"                # 404: no such task for this agent
-    DRAIN_FIRST = "drain_first"            # 409 on /claim: hand in the waiting results first
+
+    REVOKED = "revoked"  # 401: stop, keep the queue
+    TOKEN_REFUSED = "token_refused"  # 401 on /enrol: unknown, spent, expired, wrong network
+    DISABLED = "disabled"  # 403 on /claim: heartbeats go on, nothing is claimed
+    NOT_FOUND = "not_found"  # 404: no such task for this agent
+    DRAIN_FIRST = "drain_first"  # 409 on /claim: hand in the waiting results first
     SESSION_CONFLICT = "session_conflict"  # 409 on /heartbeat: this instance was superseded
-    CANCELLED = "cancelled"                # 409 on /start
-    FROZEN = "frozen"                      # 409 on /start: give it back
-    STALE = "stale"                        # 409: the lease is void
-    DIFFERENT = "different"                # 409: other bytes or another result are already stored
-    INCOMPLETE = "incomplete"              # 412 on /result: see `missing`
-    TOO_LARGE = "too_large"                # 413
-    BAD_RANGE = "bad_range"                # 416 on /log: rewind to X-Log-Size
-    BAD_MESSAGE = "bad_message"            # 422
-    UPGRADE = "upgrade"                    # 426: this protocol version is no longer spoken
-    SLOW_DOWN = "slow_down"                # 429, 503: see Retry-After
+    CANCELLED = "cancelled"  # 409 on /start
+    FROZEN = "frozen"  # 409 on /start: give it back
+    STALE = "stale"  # 409: the lease is void
+    DIFFERENT = "different"  # 409: other bytes or another result are already stored
+    INCOMPLETE = "incomplete"  # 412 on /result: see `missing`
+    TOO_LARGE = "too_large"  # 413
+    BAD_RANGE = "bad_range"  # 416 on /log: rewind to X-Log-Size
+    BAD_MESSAGE = "bad_message"  # 422
+    UPGRADE = "upgrade"  # 426: this protocol version is no longer spoken
+    SLOW_DOWN = "slow_down"  # 429, 503: see Retry-After
 
 
 class BadMessage(ValueError):
@@ -116,23 +118,24 @@ class Message:
 @dataclass
 class EnrolRequest(Message):
     """POST ENROL. The same install_id and token within 10 minutes: a new credential for the same agent."""
+
     token: str
     install_id: str
     hostname: str
-    os: str                                # linux | darwin | windows
-    arch: str                              # amd64 | arm64 | …
+    os: str  # linux | darwin | windows
+    arch: str  # amd64 | arm64 | …
     agent_version: str
     protocol: list[int]
-    user: str                              # the account that the agent runs as
+    user: str  # the account that the agent runs as
     tags: list[str] = field(default_factory=list)
-    capabilities: list[str] = field(default_factory=list)   # task types, and "run_as"
+    capabilities: list[str] = field(default_factory=list)  # task types, and "run_as"
 
 
 @dataclass
 class EnrolReply(Message):
     agent_id: str
     credential: str
-    root: dict[str, Any]                   # a bundle as trust.Trust.pin reads it, pinned from here on
+    root: dict[str, Any]  # a bundle as trust.Trust.pin reads it, pinned from here on
     protocol: int
     heartbeat_s: float
     server_time: str
@@ -142,6 +145,7 @@ class EnrolReply(Message):
 @dataclass
 class RotateReply(Message):
     """POST ROTATE {}: both credentials are good until the new one is used, at most 24 h."""
+
     credential: str
 
 
@@ -151,35 +155,36 @@ class RunningTask(Message):
     task_id: str
     lease_seq: int
     token: str
-    log_offset: dict[str, int]             # by stream: bytes the server has acknowledged
+    log_offset: dict[str, int]  # by stream: bytes the server has acknowledged
     elapsed_ms: int
     state: str
 
 
 @dataclass
 class AgentEvent(Message):
-    kind: str                              # started, restarted, update_failed, unknown_command, clock_skew, …
+    kind: str  # started, restarted, update_failed, unknown_command, clock_skew, …
     text: str
-    age_ms: int = 0                        # how long ago, by the monotonic clock
+    age_ms: int = 0  # how long ago, by the monotonic clock
 
 
 @dataclass
 class HeartbeatRequest(Message):
     """POST HEARTBEAT. Renews the leases of `running`. A new instance_id takes over at once (the agent was
     restarted); a beat of an instance that was taken over is the second copy: 409 session_conflict."""
+
     instance_id: str
-    seq: int                               # grows with every attempt of this instance
+    seq: int  # grows with every attempt of this instance
     running: list[RunningTask]
-    spool: int                             # results that wait for delivery
+    spool: int  # results that wait for delivery
     free_disk: int
     load: Optional[float]
     capacity: int
     version: str
     agent_time: str
     capabilities: list[str]
-    events: list[AgentEvent] = field(default_factory=list)   # repeated until a beat got its 200
-    rejected: int = 0                      # results that the server would not have
-    trust: dict[str, int] = field(default_factory=dict)      # versions held: {"root": n, "revoked": n}
+    events: list[AgentEvent] = field(default_factory=list)  # repeated until a beat got its 200
+    rejected: int = 0  # results that the server would not have
+    trust: dict[str, int] = field(default_factory=dict)  # versions held: {"root": n, "revoked": n}
 
 
 @dataclass
@@ -187,6 +192,7 @@ class Command(Message):
     """cancel{task_id} stops the process tree; rotate; pause, resume; root{root} brings a newer bundle, for
     trust.Trust.updated; update{manifest, download} replaces the program without a task. Unknown kinds are
     reported as an event and not obeyed."""
+
     kind: str
     task_id: Optional[str] = None
     root: Optional[dict[str, Any]] = None
@@ -197,13 +203,14 @@ class Command(Message):
 @dataclass
 class Wake(Message):
     """GET <url>?ticket=<ticket> is held open and streams lines: claim, beat (heartbeat now), ping."""
+
     url: str
     ticket: str
 
 
 @dataclass
 class Settings(Message):
-    capacity: Optional[int] = None         # lowers the agent's own limit, never raises it
+    capacity: Optional[int] = None  # lowers the agent's own limit, never raises it
     paused: Optional[bool] = None
     log_interval_ms: int = 200
     lease_s: float = LEASE_S
@@ -213,7 +220,7 @@ class Settings(Message):
 class HeartbeatReply(Message):
     server_time: str
     commands: list[Command] = field(default_factory=list)
-    drop: list[str] = field(default_factory=list)   # task ids whose lease is void: kill, report nothing
+    drop: list[str] = field(default_factory=list)  # task ids whose lease is void: kill, report nothing
     interval_s: float = 15
     claim_interval_s: float = 2
     wake: Optional[Wake] = None
@@ -224,16 +231,17 @@ class HeartbeatReply(Message):
 @dataclass
 class ClaimRequest(Message):
     """POST CLAIM → 200 ClaimReply | 204 nothing to do | 409 drain_first | 403 disabled | 426 | 429."""
-    claim_id: str                          # repeated when the answer was lost
+
+    claim_id: str  # repeated when the answer was lost
     max: int
     spool: int
-    wait_s: float = 0                      # the server may answer sooner
+    wait_s: float = 0  # the server may answer sooner
 
 
 @dataclass
 class TaskOptions(Message):
     execution_timeout: float = 300
-    max_output: Optional[int] = None       # bytes of stdout and stderr together
+    max_output: Optional[int] = None  # bytes of stdout and stderr together
     success_exit_codes: list[int] = field(default_factory=lambda: [0])
     run_as: Optional[str] = None
     env: dict[str, str] = field(default_factory=dict)
@@ -249,10 +257,10 @@ class ClaimedTask(Message):
     data: dict[str, Any]
     options: TaskOptions
     organization: str
-    secrets: dict[str, str] = field(default_factory=dict)    # environment; "setting.x" of a plugin. Masked in output
-    manifest: Optional[dict[str, Any]] = None            # {"manifest": {…}, "signature": "…"}: verify.check
-    download: Optional[str] = None                       # a path of this server
-    command_signature: Optional[dict[str, Any]] = None   # {"command": {…}, "signature": "…"}: verify.check_command
+    secrets: dict[str, str] = field(default_factory=dict)  # environment; "setting.x" of a plugin. Masked in output
+    manifest: Optional[dict[str, Any]] = None  # {"manifest": {…}, "signature": "…"}: verify.check
+    download: Optional[str] = None  # a path of this server
+    command_signature: Optional[dict[str, Any]] = None  # {"command": {…}, "signature": "…"}: verify.check_command
 
 
 @dataclass
@@ -271,22 +279,24 @@ def command_of(task: dict[str, Any]) -> dict[str, Any]:
 class StatusRequest(Message):
     """POST status: `downloading` before a payload is fetched, `reporting` when the process has ended
     and more than its last output is still on the way."""
+
     lease_seq: int
     token: str
     state: str
-    exit_code: Optional[int] = None        # with reporting
+    exit_code: Optional[int] = None  # with reporting
 
 
 @dataclass
 class LeaseRequest(Message):
     """POST start (the permit to execute, the same answer when repeated) and give_back (never started)."""
+
     lease_seq: int
     token: str
 
 
 @dataclass
 class StartReply(Message):
-    deadline_s: float                      # after this many seconds the server calls it timed out
+    deadline_s: float  # after this many seconds the server calls it timed out
 
 
 # PATCH log?stream=stdout|stderr|index: lease headers, Content-Range: bytes a-b/* (b inclusive), X-Chunk-CRC32.
@@ -299,32 +309,34 @@ class StartReply(Message):
 @dataclass
 class ResultRequest(Message):
     """PUT result → 200 ResultReply (repeated: the same) | 409 different | 412 incomplete | 404."""
+
     lease_seq: int
     token: str
-    exit_code: int                         # 0…255, 128+signal, or one of the codes above
-    sizes: dict[str, int]                  # by stream
-    sha256: dict[str, str]                 # by stream, hex
+    exit_code: int  # 0…255, 128+signal, or one of the codes above
+    sizes: dict[str, int]  # by stream
+    sha256: dict[str, str]  # by stream, hex
     agent_time: str
     signal: Optional[int] = None
-    reason: Optional[str] = None           # timeout, output_limit, agent_offline, plugin_error, …
+    reason: Optional[str] = None  # timeout, output_limit, agent_offline, plugin_error, …
     error: Optional[str] = None
     traceback: Optional[str] = None
     outcome_known: bool = True
-    dropped_bytes: int = 0                 # written by the process and not kept
-    escaped: int = 0                       # processes that outlived the kill
-    started_ms: Optional[int] = None       # since the claim arrived, by the monotonic clock
+    dropped_bytes: int = 0  # written by the process and not kept
+    escaped: int = 0  # processes that outlived the kill
+    started_ms: Optional[int] = None  # since the claim arrived, by the monotonic clock
     ended_ms: Optional[int] = None
-    result: Any = None                     # JSON that a plugin returned
+    result: Any = None  # JSON that a plugin returned
 
 
 @dataclass
 class ResultReply(Message):
-    accepted: Union[bool, str]             # true, or "late"
+    accepted: Union[bool, str]  # true, or "late"
 
 
 @dataclass
 class FailRequest(Message):
     """POST fail: it never started. Exit code -1."""
+
     lease_seq: int
     token: str
     reason: str
@@ -336,6 +348,7 @@ class FailRequest(Message):
 class CancelledRequest(Message):
     """POST cancelled: nothing of it runs any more, but for `escaped` processes. The fields of a result
     are there when it had started."""
+
     lease_seq: int
     token: str
     escaped: int = 0
@@ -352,9 +365,9 @@ class CancelledRequest(Message):
 class Refusal(Message):
     code: str
     detail: str = ""
-    missing: dict[str, int] = field(default_factory=dict)   # by stream: where to go on sending
+    missing: dict[str, int] = field(default_factory=dict)  # by stream: where to go on sending
     retry_after_s: Optional[float] = None
-    required: Optional[str] = None         # with upgrade: the version to install
+    required: Optional[str] = None  # with upgrade: the version to install
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -370,8 +383,10 @@ def _read(kind: Any, value: Any, where: str) -> Any:
     if origin is list:
         return [_read(inner[0], item, where + "[]") for item in _expect(list, value, where)]
     if origin is dict:
-        return {_expect(str, name, where): _read(inner[1], item, f"{where}.{name}")
-                for name, item in _expect(dict, value, where).items()}
+        return {
+            _expect(str, name, where): _read(inner[1], item, f"{where}.{name}")
+            for name, item in _expect(dict, value, where).items()
+        }
     if dataclasses.is_dataclass(kind):
         return _read_message(kind, _expect(dict, value, where), where)
     return _expect(kind, value, where)
@@ -385,7 +400,7 @@ def _read_message(kind: Any, value: dict[str, Any], where: str) -> Any:
         elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
             raise BadMessage(f"{where}.{item.name} is missing")
     task_id = known.get("task_id")
-    if task_id is not None and not _TASK_ID.match(task_id):   # it becomes a folder's name
+    if task_id is not None and not _TASK_ID.match(task_id):  # it becomes a folder's name
         raise BadMessage(f"{where}.task_id is not a UUID")
     return kind(**known)
 

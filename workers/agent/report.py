@@ -48,7 +48,7 @@ class Delivery:
 
     def __init__(self, client: Client, delivered: Callable[[Entry, Optional[TaskFolder]], None]) -> None:
         self.client, self.delivered = client, delivered
-        self.outputs: dict[str, stream.Output] = {}   # of tasks that this process has followed
+        self.outputs: dict[str, stream.Output] = {}  # of tasks that this process has followed
 
     def __call__(self, entry: Entry) -> None:
         folder = TaskFolder(entry.folder) if os.path.isdir(entry.folder) else None
@@ -154,4 +154,4 @@ def _with_log(folder: TaskFolder, text: str) -> str:
 
 
 def _short(text: Any) -> Optional[str]:
-    return str(text)[-protocol.MAX_TEXT:] if text else None
+    return str(text)[-protocol.MAX_TEXT :] if text else None

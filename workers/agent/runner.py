@@ -20,7 +20,7 @@ from .record import CANCELLED, NEVER_STARTED, ExitRecord, RecordFile
 from .state import read_json, write_json
 from .supervise import Job, Supervisor
 
-SETTING = "setting."   # a secret of such a name is a plugin's setting, not an environment variable
+SETTING = "setting."  # a secret of such a name is a plugin's setting, not an environment variable
 
 
 def main(path: str) -> None:
@@ -57,7 +57,7 @@ def _refused(folder: Path, orders: Any) -> Optional[ExitRecord]:
 
 def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
     plugin, hidden = wanted["plugin"], list(secrets.values())
-    settings = {name[len(SETTING):]: value for name, value in secrets.items() if name.startswith(SETTING)}
+    settings = {name[len(SETTING) :]: value for name, value in secrets.items() if name.startswith(SETTING)}
     env = {name: value for name, value in secrets.items() if not name.startswith(SETTING)}
     return Job(
         output=folder,

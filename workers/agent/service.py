@@ -106,7 +106,7 @@ def _start_steps(path: str) -> list[list[str]]:
 
 def _disable_steps() -> list[list[str]]:
     if sys.platform == "darwin":
-        return []   # without its file the job is gone at the next boot, and KeepAlive ends with exit code 0
+        return []  # without its file the job is gone at the next boot, and KeepAlive ends with exit code 0
     return [[*_systemctl(), "disable", NAME]]
 
 

@@ -21,9 +21,9 @@ _NAME = re.compile(r"(\d{10})-([0-9a-f-]{36})\.json\Z")
 @dataclass
 class Entry:
     task_id: str
-    call: str               # result, fail, cancelled: the last word about the task
-    body: dict[str, Any]    # the message, lease and all
-    folder: str             # of the task; its output is sent before the last word
+    call: str  # result, fail, cancelled: the last word about the task
+    body: dict[str, Any]  # the message, lease and all
+    folder: str  # of the task; its output is sent before the last word
 
 
 class Spool:
@@ -53,7 +53,7 @@ class Spool:
         for name in self.names():
             try:
                 found.append(Entry(**read_json(os.path.join(self._queue, name))))
-            except (ValueError, TypeError):   # taken meanwhile, or for the next drain to sort out
+            except (ValueError, TypeError):  # taken meanwhile, or for the next drain to sort out
                 continue
         return found
 
@@ -99,8 +99,12 @@ class Spool:
 
     def _next_number(self) -> int:
         """Kept in a file too: an empty queue must not begin again with 1."""
-        highest = [int(name[:10]) for folder in (self._queue, self._rejected) for name in os.listdir(folder)
-                   if name[:10].isdigit()]
+        highest = [
+            int(name[:10])
+            for folder in (self._queue, self._rejected)
+            for name in os.listdir(folder)
+            if name[:10].isdigit()
+        ]
         number = max([self._counted(), *highest]) + 1
         write_json(self._counter, number)
         return number

@@ -1,9 +1,9 @@
 """What the agent keeps in its work dir: who it is, whom it trusts, which tasks it holds. Folders 0700, files 0600.
 
-    agent.json   server, agent id, credential         trust.json     pinned signing keys, withdrawn files
-    install_id   made once, survives re-enrolment     versions.json  newest signed version seen, by name
-    policy.json  the host's own rules, by its admin   started        ids of tasks that were ever started here
-    queue/ rejected/ (spool.py)   tasks/ (folder.py)   plugins/   code/   update/
+agent.json   server, agent id, credential         trust.json     pinned signing keys, withdrawn files
+install_id   made once, survives re-enrolment     versions.json  newest signed version seen, by name
+policy.json  the host's own rules, by its admin   started        ids of tasks that were ever started here
+queue/ rejected/ (spool.py)   tasks/ (folder.py)   plugins/   code/   update/
 """
 
 import fcntl

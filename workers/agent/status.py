@@ -3,16 +3,19 @@
 import json
 import os
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import protocol
 from .spool import Spool
 from .state import NotEnrolled, WorkDir, read_json
 
+if TYPE_CHECKING:
+    from .loop import Agent
+
 _NAME = "status.json"
 
 
-def write_status(agent) -> None:
+def write_status(agent: "Agent") -> None:
     """Not forced to the disk: it is worth nothing once the process has gone."""
     now = time.monotonic()
     heard = agent.heart.heard_at
@@ -40,8 +43,16 @@ def read_status(work: WorkDir) -> dict[str, Any]:
     if live.get("heard_s_ago") is not None:
         live["heard_s_ago"] = round(live["heard_s_ago"] + time.time() - live["written_at"], 1)
     spool = Spool(work)
-    return {"enrolled": True, "work_dir": work.root, "server": identity.server, "agent_id": identity.agent_id,
-            "pid": pid, "queue": spool.count(), "rejected": spool.rejected_count(), **live}
+    return {
+        "enrolled": True,
+        "work_dir": work.root,
+        "server": identity.server,
+        "agent_id": identity.agent_id,
+        "pid": pid,
+        "queue": spool.count(),
+        "rejected": spool.rejected_count(),
+        **live,
+    }
 
 
 def _private(path: str, flags: int) -> int:

@@ -6,7 +6,7 @@ import stat
 import urllib.parse
 import zlib
 from collections.abc import Iterator
-from typing import NamedTuple, Optional
+from typing import BinaryIO, NamedTuple, Optional
 
 from . import journal, protocol
 from .capture import RECORD
@@ -33,8 +33,8 @@ class Output:
     def __init__(self, client: Client, folder: TaskFolder, known: bool) -> None:
         self.client, self.folder = client, folder
         self.offsets: dict[str, Optional[int]] = dict.fromkeys(protocol.STREAMS, 0 if known else None)
-        self.cancelled = False   # the server said so in an answer
-        self.refused = False     # no more of it while it runs
+        self.cancelled = False  # the server said so in an answer
+        self.refused = False  # no more of it while it runs
         self.artifacts = 0
         self.left_out: list[str] = []
 
@@ -108,8 +108,12 @@ class Output:
         self._moved(name, self._patch(name, "bytes */*", b"").log_size or 0)
 
     def _patch(self, name: str, content_range: str, data: bytes) -> Reply:
-        headers = {"Content-Type": "application/octet-stream", "Content-Range": content_range,
-                   protocol.CHUNK_CRC_HEADER: f"{zlib.crc32(data):08x}", **self._lease}
+        headers = {
+            "Content-Type": "application/octet-stream",
+            "Content-Range": content_range,
+            protocol.CHUNK_CRC_HEADER: f"{zlib.crc32(data):08x}",
+            **self._lease,
+        }
         reply = self.client.send("PATCH", f"{self._path('log')}?stream={name}", data, headers)
         self.cancelled = self.cancelled or reply.cancels
         return reply
@@ -126,8 +130,12 @@ class Output:
                 digest.update(part)
             file.seek(0)
             query = urllib.parse.urlencode({"name": artifact.name, "type": artifact.type})
-            headers = {"Content-Type": "application/octet-stream", "Content-Length": str(size),
-                       protocol.SHA256_HEADER: digest.hexdigest(), **self._lease}
+            headers = {
+                "Content-Type": "application/octet-stream",
+                "Content-Length": str(size),
+                protocol.SHA256_HEADER: digest.hexdigest(),
+                **self._lease,
+            }
             try:
                 path = f"{self._path('artifacts')}/{number}?{query}"
                 self.client.send("PUT", path, _Part(file, size), headers, timeout=120)
@@ -148,7 +156,7 @@ class Output:
 class _Part:
     """The first `left` bytes of a file that something may still be writing to."""
 
-    def __init__(self, file, left: int) -> None:
+    def __init__(self, file: BinaryIO, left: int) -> None:
         self.file, self.left = file, left
 
     def read(self, size: int = protocol.MAX_CHUNK) -> bytes:

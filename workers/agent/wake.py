@@ -6,17 +6,20 @@ Optional in every way: without it the agent asks at its usual intervals.
 import http.client
 import threading
 import urllib.parse
-from typing import Optional
+from typing import TYPE_CHECKING, Optional
 
 from . import protocol
-from .client import Backoff, connector
+from .client import Backoff, connect
 from .protocol import Wake
+
+if TYPE_CHECKING:
+    from .loop import Agent
 
 _LONGEST_LINE = 256
 
 
 class Listener:
-    def __init__(self, host) -> None:
+    def __init__(self, host: "Agent") -> None:
         self.host = host
         self._known: Optional[Wake] = None
         self._changed = threading.Event()
@@ -47,7 +50,7 @@ class Listener:
 
     def _listen(self, wake: Wake, backoff: Backoff) -> None:
         identity = self.host.identity
-        connection = connector(wake.url, identity.ca_file, identity.insecure_loopback)
+        connection = connect(wake.url, identity.ca_file, identity.insecure_loopback)
         try:
             parts = urllib.parse.urlsplit(wake.url)
             connection.connect()
@@ -55,9 +58,9 @@ class Listener:
             connection.request("GET", f"{parts.path or '/'}?{urllib.parse.urlencode({'ticket': wake.ticket})}")
             response = connection.getresponse()
             if response.status != 200:
-                self._changed.clear()   # until the next heartbeat brings another ticket
+                self._changed.clear()  # until the next heartbeat brings another ticket
                 return
-            self.host.bell.set()        # something may have come while nobody listened
+            self.host.bell.set()  # something may have come while nobody listened
             backoff.worked()
             for line in iter(lambda: response.readline(_LONGEST_LINE), b""):
                 self._heard(line.strip().decode("ascii", "replace"))

@@ -4,7 +4,7 @@ import dataclasses
 import threading
 import time
 import traceback
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from . import attach, protocol, report, stream, verify
 from .attach import Runner
@@ -14,8 +14,12 @@ from .job import Program, write_job
 from .kinds import KINDS
 from .record import ExitRecord
 from .signed import Refused
+from .spool import Entry
 
-_SHIM_PATIENCE_S = protocol.KILL_GRACE_S + 15   # beyond what the runner itself needs to stop a task
+if TYPE_CHECKING:
+    from .loop import Agent
+
+_SHIM_PATIENCE_S = protocol.KILL_GRACE_S + 15  # beyond what the runner itself needs to stop a task
 
 
 class Withdrawn(Exception):
@@ -23,9 +27,11 @@ class Withdrawn(Exception):
 
 
 class Work:
-    def __init__(self, host, folder: TaskFolder, lease_until: float, claimed: Optional[dict[str, Any]] = None) -> None:
+    def __init__(
+        self, host: "Agent", folder: TaskFolder, lease_until: float, claimed: Optional[dict[str, Any]] = None
+    ) -> None:
         self.host, self.folder, self.task = host, folder, folder.task
-        self.claimed = claimed                       # the message itself; None after a restart
+        self.claimed = claimed  # the message itself; None after a restart
         self.lease_until = lease_until
         self.state = "assigned" if claimed else "executing"
         self.runner: Optional[Runner] = None
@@ -225,7 +231,7 @@ class Work:
         self.host.delivery.outputs[self.task_id] = self.output
         self._spool(report.last_word(self.folder, ended))
 
-    def _spool(self, entry) -> None:
+    def _spool(self, entry: Entry) -> None:
         """A full disk delays the last word; it is in the folder, so even the agent's own end does not lose it."""
         while True:
             try:

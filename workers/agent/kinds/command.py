@@ -2,14 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..job import Program, texts
 from ..signed import Refused
 
+if TYPE_CHECKING:
+    from ..work import Work
+
 
 @contextmanager
-def prepared(work) -> Iterator[Program]:
+def prepared(work: "Work") -> Iterator[Program]:
     yield Program(argv=_argv(work.task.data))
 
 

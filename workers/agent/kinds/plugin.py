@@ -3,17 +3,20 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import download
 from ..job import Program
 from ..signed import Refused
 
+if TYPE_CHECKING:
+    from ..work import Work
+
 _MODULE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*\Z")
 
 
 @contextmanager
-def prepared(work) -> Iterator[Program]:
+def prepared(work: "Work") -> Iterator[Program]:
     plugin = _plugin(work.task.data, work.host.work.path("plugins"))
     if work.task.manifest is None:
         yield Program(plugin=plugin)

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from .. import download
 from ..job import Program, texts
 
+if TYPE_CHECKING:
+    from ..work import Work
+
 
 @contextmanager
-def prepared(work) -> Iterator[Program]:
+def prepared(work: "Work") -> Iterator[Program]:
     arguments = texts(work.task.data.get("arguments") or [], "arguments")
     with download.payload(work, str(work.task.data.get("test"))) as payload:
         start = payload.start(arguments)

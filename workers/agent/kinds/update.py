@@ -5,17 +5,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Optional
+from typing import TYPE_CHECKING, Any, Optional
 
 from .. import code, download, payload, protocol
 from ..record import ExitRecord
 from ..signed import Refused
 from ..state import read_json, write_json
 
+if TYPE_CHECKING:
+    from ..loop import Agent
+    from ..work import Work
+
 NAME = "muster-agent"
 
 
-def run(work) -> Optional[ExitRecord]:
+def run(work: "Work") -> Optional[ExitRecord]:
     task = work.task
     with fetched(work.host, task.manifest, task.download, task.organization, work.folder.path) as (new, version):
         work.permit()
@@ -25,7 +29,7 @@ def run(work) -> Optional[ExitRecord]:
     return None
 
 
-def resumed(work) -> ExitRecord:
+def resumed(work: "Work") -> ExitRecord:
     """The agent was restarted: is this the version that was asked for?"""
     known = read_json(work.folder.file("update.json")) or {}
     if known.get("to") == protocol.VERSION:
@@ -35,8 +39,9 @@ def resumed(work) -> ExitRecord:
 
 
 @contextmanager
-def fetched(host, signed: Optional[dict[str, Any]], place: Optional[str], organization: str,
-            folder: str) -> Iterator[tuple[payload.Payload, str]]:
+def fetched(
+    host: "Agent", signed: Optional[dict[str, Any]], place: Optional[str], organization: str, folder: str
+) -> Iterator[tuple[payload.Payload, str]]:
     """The new program, verified and open, and the version it says it is."""
     if code.packed_program() is None:
         raise Refused("update_failed", "This agent does not run from a .pyz; update it the way it was installed.")

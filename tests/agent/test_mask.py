@@ -1,0 +1,83 @@
+"""Secrets are found in every spelling and across every border, and nothing else changes."""
+
+import base64
+import itertools
+import json
+import urllib.parse
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workers.agent.mask import STARS, Masker, masked
+
+SECRETS = ["correct-horse/battery+staple=", 'quote"and\\back', "line one!\nline two!", "pässwörd", "abcabcabd"]
+FILL = st.binary(max_size=40)
+
+
+def through(secrets, *chunks):
+    masker = Masker(secrets)
+    return b"".join([*(masker.feed(chunk) for chunk in chunks), masker.end()])
+
+
+def spellings(secret):
+    raw = secret.encode()
+    return [
+        raw,
+        urllib.parse.quote(secret, safe="").encode(),
+        urllib.parse.quote_plus(secret).encode(),
+        json.dumps(secret)[1:-1].encode(),
+        json.dumps(secret, ensure_ascii=False)[1:-1].encode(),
+    ]
+
+
+@given(st.sampled_from(SECRETS), st.integers(0, 4), FILL, FILL, st.lists(st.integers(0, 200), max_size=6))
+def test_a_secret_is_masked_in_every_spelling_however_it_is_cut(secret, which, before, after, cuts):
+    text = spellings(secret)[which]
+    data = before + text + after
+    places = sorted({0, *(cut for cut in cuts if cut < len(data)), len(data)})
+    out = through([secret], *(data[a:b] for a, b in itertools.pairwise(places)))
+    assert text not in out
+    assert STARS in out
+    assert out == through([secret], data)
+
+
+@given(st.binary(min_size=0, max_size=5), st.binary(max_size=5))
+def test_base64_is_masked_at_every_alignment(before, after):
+    text = base64.b64encode(before + b"correct-horse-battery" + after)
+    out = through(["correct-horse-battery"], text)
+    # 27 of its characters depend on nothing but the secret.
+    assert STARS in out and len(out) - len(STARS) <= len(text) - 27
+
+
+@given(st.lists(st.binary(max_size=30), max_size=8))
+def test_what_is_no_secret_passes_unchanged(chunks):
+    assert through(["correct-horse-battery"], *chunks) == b"".join(chunks)
+
+
+def test_lines_of_a_secret_are_masked_one_by_one():
+    assert through(["BEGIN KEY\nabcdefgh\nEND KEY"], b"> abcdefgh <") == b"> *** <"
+
+
+def test_the_longest_of_overlapping_secrets_wins():
+    assert through(["abcdef", "abcdefgh"], b"abcde", b"fgh!") == b"***!"
+    assert through(["abcdef", "abcdefgh"], b"abcde", b"f!") == b"***!"
+
+
+def test_a_beginning_that_comes_to_nothing_is_let_go():
+    assert through(["abcabcabd"], b"abcabc", b"abcabd") == b"abc***"
+
+
+def test_a_prompt_is_not_held_back():
+    masker = Masker(["correct-horse"])
+    assert masker.feed(b"Password: ") == b"Password: "
+    assert masker.feed(b"corr") == b""
+    assert masker.feed(b"al\n") == b"corral\n"
+
+
+def test_short_secrets_are_left_alone():
+    assert through(["yes", ""], b"yes, yes") == b"yes, yes"
+
+
+def test_json_values_are_masked_in_depth():
+    value = {"a": ["x hunter22 y", 1, None], "hunter22": {"b": True}}
+    assert masked(value, ["hunter22"]) == {"a": ["x *** y", 1, None], "***": {"b": True}}
