@@ -102,7 +102,9 @@ class Intake:
         """Into the task's organisation, in the transaction that ends it."""
         for name, kind in self.files.items():
             self._keep_file(task, data, name, kind, by, now)
-        task.object_count = objects.see(task.organization_id, self.objects, now, task_id=task.id, plugin_id=task.plugin_id)
+        task.object_count = objects.see(
+            task.organization_id, self.objects, now, task_id=task.id, plugin_id=task.plugin_id
+        )
         if self.refused:
             log.warning("some of what a task left was not kept", task=task.uuid, reasons=self.refused)
 
@@ -112,8 +114,17 @@ class Intake:
             return self._refuse(f"{name!r} is no file in its folder")
         with source:
             try:
-                files.add(data, source, organization_id=task.organization_id, name=name, type=kind, by=by, now=now,
-                          task_id=task.id, plugin_id=task.plugin_id)
+                files.add(
+                    data,
+                    source,
+                    organization_id=task.organization_id,
+                    name=name,
+                    type=kind,
+                    by=by,
+                    now=now,
+                    task_id=task.id,
+                    plugin_id=task.plugin_id,
+                )
                 task.file_count += 1
             except store.TooLarge as error:
                 self._refuse(f"{name!r} is too large. {error}")

@@ -77,7 +77,9 @@ def _listen(settings: Settings, executor: Executor) -> None:
     while not executor.stopping.is_set():
         line = redis.Redis.from_url(settings.redis_url, socket_connect_timeout=2)
         try:
-            listener = Listener([Queue(queue.NAME, connection=line, serializer="json")], connection=line, serializer="json")
+            listener = Listener(
+                [Queue(queue.NAME, connection=line, serializer="json")], connection=line, serializer="json"
+            )
             drain()
             listener.work(logging_level="WARNING")
         except (redis.RedisError, OSError) as error:
