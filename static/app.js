@@ -149,14 +149,10 @@ function answered({ response, hx, sourceElement: el }) {
   toast({ tone: 'danger', text: refusal(response) })
 }
 
+/* For answers that bring no words of their own: a proxy's, or of a server that is just stopping. */
 function refusal({ status, headers }) {
-  const reference = headers.get('X-Request-Id')
-  return {
-    403: 'Not done: your role does not allow it, or this page is too old. Reload it.',
-    404: 'This is no longer there. It may have been deleted.',
-    409: 'Not done: it changed in the meantime.',
-    429: `Too many requests. Try again in ${headers.get('Retry-After') ?? 10} s.`,
-  }[status] ?? `Something failed on our side. Nothing was changed.${reference ? ` Reference ${reference.slice(0, 8)}` : ''}`
+  if (status < 500) return 'Not done: this is gone, or it changed, or your role does not allow it. Reload the page.'
+  return `Something failed on our side. Nothing was changed. Reference ${headers.get('X-Request-Id')?.slice(0, 8) ?? 'none'}`
 }
 
 function notice(name, tone, text, action) {
@@ -222,7 +218,7 @@ hear('htmx:after:swap', ({ detail: { ctx } }) => {
     setText(byId('q-msg'), '')
   }
   restore()
-  if (isPoll(ctx)) for (const button of $$('tr[data-running] [data-expand][aria-expanded="true"]', target)) tell(button, 'expand')
+  if (isPoll(ctx)) for (const button of $$('tr[data-running] [data-expand][aria-expanded="true"]', target)) fill(button)
 })
 
 function refused(target) {
@@ -309,25 +305,31 @@ function bulkDone(form) {
 
 /* ---- Opened rows, new rows ---- */
 
+const below = button => button.id.replace('m-', 'x-')
+
 function openRow(button, yes) {
-  const id = button.dataset.expand, row = button.closest('tr')
+  const row = button.closest('tr'), id = below(button)
   button.setAttribute('aria-expanded', yes)
   if (!yes) return byId(id)?.remove()
   if (byId(id)) return
-  const cell = make('td', { colspan: row.cells.length }, 'Loading…')
-  row.after(make('tr', { id, class: 'x', 'hx-morph-skip': '' }, cell))
+  row.after(make('tr', { id, class: 'x', 'hx-morph-skip': '' }, make('td', { colspan: row.cells.length }, 'Loading…')))
   button.setAttribute('aria-controls', id)
-  tell(button, 'expand')
+  fill(button)
+}
+
+function fill(button) {
+  const cell = byId(below(button)).firstElementChild
+  htmx.ajax('GET', button.dataset.expand, { source: cell, target: cell, swap: 'innerMorph' })
 }
 
 function restoreRows() {
   const open = read(here('open'), [])
-  for (const button of $$('[data-expand]')) if (open.includes(button.dataset.expand)) openRow(button, true)
+  for (const button of $$('[data-expand]')) if (open.includes(button.id)) openRow(button, true)
 }
 
 on('click', '[data-expand]', (event, button) => {
   const yes = button.getAttribute('aria-expanded') !== 'true', open = new Set(read(here('open'), []))
-  yes ? open.add(button.dataset.expand) : open.delete(button.dataset.expand)
+  yes ? open.add(button.id) : open.delete(button.id)
   write(here('open'), [...open])
   openRow(button, yes)
 })
@@ -371,10 +373,14 @@ function tellTimes() {
   for (const el of $$('time[data-rel], time[data-abs]')) {
     const at = new Date(el.dateTime)
     setText(el, 'rel' in el.dataset && root.dataset.times !== 'absolute' ? ago(at) : own.format(at))
-    el.title = `${own.format(at)} · ${utc.format(at)} UTC`
   }
   tellSeconds()
 }
+
+on('pointerover', 'time', (event, el) => {
+  const at = new Date(el.dateTime)
+  el.title = `${own.format(at)} · ${utc.format(at)} UTC`
+})
 
 function tellSeconds() {
   if (document.hidden) return
@@ -493,6 +499,10 @@ hear('click', async event => {
   el.click()
 }, true)
 
+hear('toggle', ({ target: menu }) => {
+  const items = menu.open && menu.dataset.menu && $('.menuitems', menu)
+  if (items) htmx.ajax('GET', menu.dataset.menu, { source: items, target: items, swap: 'innerHTML' })
+}, true)
 hear('click', event => {
   for (const menu of $$('.menu[open]')) {
     const inside = menu.contains(event.target)
@@ -643,9 +653,8 @@ function escape() {
   if (!$('dialog[open], :popover-open:not(#toasts)')) for (const form of $$('[data-bulk][data-n]')) select(form, [])
 }
 
-tellTimes()
-// After htmx has looked at the page: an opened row asks for its content through it.
-setTimeout(restore)
+restore()
+$('.errors')?.focus()
 plan()
 setInterval(tellTimes, 30_000)
 setInterval(tellSeconds, 1_000)

@@ -66,11 +66,11 @@ function setWrap(log, yes) {
   for (const el of $$(`[data-wraps="${log.id}"]`)) el.checked = yes
 }
 
-on('change', '[data-times]', (event, el) => {
+on('change', 'select[data-times]', (event, el) => {
   setTimes(byId(el.dataset.times), el.value)
   localStorage.setItem('output-times', el.value)
 })
-on('change', '[data-wraps]', (event, el) => {
+on('change', 'input[data-wraps]', (event, el) => {
   setWrap(byId(el.dataset.wraps), el.checked)
   localStorage.setItem('output-wrap', el.checked ? 'yes' : 'no')
 })
