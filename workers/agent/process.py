@@ -7,7 +7,6 @@ by forking twice, comes back to it and can be found. Elsewhere (macOS) process g
 
 from __future__ import annotations
 
-import ctypes
 import fcntl
 import os
 import pwd
@@ -21,11 +20,9 @@ from dataclasses import dataclass
 from typing import Callable, NamedTuple
 
 from workers.agent import tree
+from workers.agent.prctl import adopt_orphans, die_with_parent, no_new_privileges
 
 LINUX = sys.platform.startswith("linux")
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER, _PR_SET_NO_NEW_PRIVS = 1, 36, 38
-# Loaded at import: after setuid the library may be out of reach.
-_prctl = ctypes.CDLL(None, use_errno=True).prctl if LINUX else None
 
 
 class LaunchError(Exception):
@@ -250,25 +247,6 @@ def execute(argv: Sequence[str], env: Mapping[str, str], executable: int | None 
         raise denied or FileNotFoundError(2, os.strerror(2))
     except OSError as error:
         raise LaunchError("spawn_failed", f"{name}: {error.strerror}") from error
-
-
-def die_with_parent(number: int = signal.SIGTERM, parent: int | None = None) -> None:
-    """Ask for a signal when the *thread* that started this process ends; at once if it has ended."""
-    if _prctl is not None:
-        _prctl(_PR_SET_PDEATHSIG, int(number), 0, 0, 0)
-    if parent is not None and os.getppid() != parent:
-        os.kill(os.getpid(), number)
-
-
-def adopt_orphans() -> bool:
-    """Become the parent of every descendant that loses its own; False where there is no such thing."""
-    return _prctl is not None and _prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0
-
-
-def no_new_privileges() -> None:
-    """No setuid program that this process starts will gain rights."""
-    if _prctl is not None:
-        _prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 
 
 def reap(ended: dict[int, Ended]) -> bool:

@@ -8,14 +8,12 @@ from __future__ import annotations
 
 import errno
 import functools
-import io
 import json
 import os
 import resource
 import selectors
 import signal
 import socket
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -24,14 +22,13 @@ from pathlib import Path
 from typing import Callable, NamedTuple
 
 from workers.agent import process
+from workers.agent.body import Body, reporting
 from workers.agent.capture import Capture, Totals
+from workers.agent.prctl import adopt_orphans
 from workers.agent.record import CANCELLED, LOST, NEVER_STARTED, TIMEOUT, ExitRecord, RecordFile
 
 LINGER = 2.0  # seconds that what a child leaves behind may go on writing, and then to obey TERM
 _LONGEST_REPORT = 256 * 1024
-
-
-_Body = Callable[[Callable[..., None]], int]
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,7 @@ class Job:
     argv: Sequence[str] = ()
     env: Mapping[str, str] = field(default_factory=dict)
     executable: int | None = None
-    body: _Body | None = None
+    body: Body | None = None
     executes: bool = False
     keep: Sequence[int] = ()  # descriptors that the body needs
     stdin: int | None = None
@@ -84,7 +81,7 @@ class Supervisor:
     def run(self) -> ExitRecord:
         started, began = int(time.time() * 1000), time.monotonic()
         self.deadline = None if self.job.timeout is None else began + self.job.timeout
-        process.adopt_orphans()
+        adopt_orphans()
         with self._selector, ExitStack() as self._at_end:
             self._listen()
             try:
@@ -167,7 +164,7 @@ class Supervisor:
         self.capture.release()
         self.capture.watch(self._selector)
 
-    def _fork(self, body: _Body, limits: process.Limits) -> None:
+    def _fork(self, body: Body, limits: process.Limits) -> None:
         job = self.job
         stdout, stderr = self.capture.ends
         hear, tell = os.pipe()
@@ -175,7 +172,7 @@ class Supervisor:
         self._watch(hear, lambda: self._hear(hear))
         try:
             self.pid = process.fork(
-                _reporting(body, job.env, tell), job.cwd, stdout, stderr, job.stdin,
+                reporting(body, job.env, tell), job.cwd, stdout, stderr, job.stdin,
                 limits if job.executes else _above_now(limits), job.run_as,
                 keep=(tell, *job.keep), umask=job.umask, executes=job.executes,
             )  # fmt: skip
@@ -277,36 +274,3 @@ def _above_now(limits: process.Limits) -> process.Limits:
     with open("/proc/self/statm") as file:
         mapped = int(file.read().split()[0]) * resource.getpagesize()
     return process.Limits(limits.memory + mapped, limits.processes, limits.files)
-
-
-def _reporting(body: _Body, env: Mapping[str, str], fd: int) -> Callable[[], int]:
-    def report(reason: str, error: str, traceback: str | None = None) -> None:
-        told = {"reason": reason, "error": error[:4000], "traceback": traceback and traceback[-16000:]}
-        with os.fdopen(fd, "w") as pipe:
-            json.dump(told, pipe)
-
-    def run() -> int:
-        os.environ.clear()
-        os.environ.update(env)
-        own_streams()
-        try:
-            return body(report)
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-
-    return run
-
-
-def own_streams() -> None:
-    """New ones for descriptors 1 and 2: those of this process may believe in a file that is a pipe in a child.
-
-    A process that forks many children does it once for all of them.
-    """
-    if not isinstance(sys.stdout, _Stream):
-        sys.stdout, sys.stderr = _Stream(1), _Stream(2)
-
-
-class _Stream(io.TextIOWrapper):
-    def __init__(self, fd: int):
-        super().__init__(io.FileIO(fd, "w", closefd=False), "utf-8", "backslashreplace", line_buffering=True)

@@ -14,13 +14,14 @@ import socket
 import traceback
 
 from workers.agent import process, tree
-from workers.agent.supervise import own_streams
+from workers.agent.body import own_streams
+from workers.agent.prctl import adopt_orphans, die_with_parent
 from workers.runners import shim
 
 
 def main(config: dict) -> None:
-    process.die_with_parent(signal.SIGKILL, config["parent"])
-    process.adopt_orphans()
+    die_with_parent(signal.SIGKILL, config["parent"])
+    adopt_orphans()
     for name in config["preload"]:
         _preload(name)
     own_streams()

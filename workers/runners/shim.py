@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.agent import process
+from workers.agent.prctl import die_with_parent
 from workers.agent.record import LOST, NEVER_STARTED, ExitRecord
 from workers.agent.supervise import Job, Supervisor
 
@@ -30,7 +31,7 @@ def serve(channel: socket.socket, parent: int) -> None:
     os.setsid()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     signal.set_wakeup_fd(-1)
-    process.die_with_parent(signal.SIGTERM, parent)
+    die_with_parent(signal.SIGTERM, parent)
     while os.getppid() == parent and (received := _receive(channel)) is not None:
         order, content = received
         if not _tell(channel, {"started": os.getpid()}):
