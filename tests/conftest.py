@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from tests import databases
 from tests.browser import Browser
 from tests.cast import Cast
-from webapp import clock, config, queue
+from webapp import clock, config, polling, queue
 from webapp.access import passwords
 from webapp.config import Settings
 from webapp.db import db, system_scope
@@ -109,6 +109,7 @@ def app(settings: Settings, compiled: FileSystemBytecodeCache) -> Iterator[Flask
     from webapp.app import create_app
 
     queue.client(settings).flushall()
+    polling.fragments.__init__()  # type: ignore[misc]  # ids repeat in every copy of the database
     app = create_app(settings)
     app.test_client_class = Browser
     app.jinja_env.bytecode_cache = compiled

@@ -10,7 +10,7 @@ from flask import Flask, Response, g, redirect, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import config, db, errors, health, htmx, metrics, navigation, pages, polling, queue, security
+from webapp import config, db, errors, gate, health, htmx, metrics, navigation, pages, polling, queue, security
 from webapp.access import guards, login
 from webapp.access.principal import principal
 from webapp.config import Settings
@@ -53,6 +53,9 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(import_module(name).bp)
     navigation.init(app)
     guards.check(app)
+    app.wsgi_app = gate.Gate(app)  # type: ignore[method-assign]
+    if hops := settings.proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
     return app
 
 
@@ -68,9 +71,6 @@ def configure(app: Flask, settings: Settings) -> None:
         WTF_CSRF_ENABLED=False,  # webapp/security.py checks every request, whether it has a form or not
     )
     app.json.sort_keys = False  # type: ignore[attr-defined]
-    if settings.proxies:
-        hops = settings.proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
 
 
 def begin() -> None:

@@ -1,33 +1,51 @@
 """Unchanged polls cost one look into the broker: no SQL, no template, no body.
 
-A list is named by a tag: what the reader may see and how they want it, the address, and one counter for each
+A fragment is named by a tag: what the reader may see and how they want it, the address, and one counter for each
 organisation that every commit with news raises. The tag is taken before the rows are read, so a page is never older
 than its tag says. Without the broker there is no tag, and the page is rendered.
+
+The tag begins with what it depends on beyond that, so that `webapp/gate.py` can make it again without the view.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 import secrets
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
-from functools import wraps
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, wraps
 from threading import Lock
 from typing import Any, NamedTuple, overload
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 from flask import Flask, Response, g, make_response, request
 
 from webapp import clock, htmx, pages, queue
-from webapp.access.principal import principal
-from webapp.db import Scope, db
+from webapp.access.principal import Principal, principal
 from webapp.events import revision_key
 from webapp.security import csrf_token
 
 View = Callable[..., Any]
 
-# Rendered fragments are shared by all who have the same rights; each gets their own form token in this place.
-MASK = f"form-token-{secrets.token_hex(16)}"
+# Fragments are shared by all who have the same rights; each reader gets their own form token in this place.
+MASK = f"form-token-{secrets.token_hex(16)}".encode()
+
+
+class Kind(NamedTuple):
+    """What a tag depends on: this reader alone, all their organisations, a clock that ticks every so many seconds."""
+
+    personal: bool = False
+    wide: bool = False
+    every: int = 0
+
+    def __str__(self) -> str:
+        return f"v1{'p' * self.personal}{'w' * self.wide}{f'e{self.every}' if self.every else ''}"
+
+    @classmethod
+    def of(cls, tag: str) -> Kind | None:
+        found = re.match(r'(?:W/)?"v1(p?)(w?)(?:e(\d{1,6}))?-[0-9a-f]{32}"$', tag)
+        return cls(bool(found[1]), bool(found[2]), int(found[3] or 0)) if found else None
 
 
 def init(app: Flask) -> None:
@@ -37,8 +55,8 @@ def init(app: Flask) -> None:
 @overload
 def cached(view: View, /) -> View: ...
 @overload
-def cached(*, personal: bool = False, every: int | None = None) -> Callable[[View], View]: ...
-def cached(view: Any = None, /, *, personal: bool = False, every: int | None = None) -> Any:
+def cached(*, personal: bool = False, every: int = 0) -> Callable[[View], View]: ...
+def cached(view: Any = None, /, *, personal: bool = False, every: int = 0) -> Any:
     """For a view that answers with `htmx.page`, under `@requires`.
 
     `personal`: what it shows depends on who asks, beyond rights and preferences (`owner=me`).
@@ -48,12 +66,13 @@ def cached(view: Any = None, /, *, personal: bool = False, every: int | None = N
     def decorate(view: View) -> View:
         @wraps(view)
         def polled(*args: Any, **kwargs: Any) -> Any:
-            tag = g.poll_tag = tag_of_request(personal, every)
+            kind = Kind(personal, bool(request.view_args), every)
+            tag = g.poll_tag = tag_of_request(kind)
             if not tag or not htmx.wanted():
                 return view(*args, **kwargs)
             if request.headers.get("If-None-Match", "").removeprefix("W/") == tag:
                 return _tagged(Response(status=304), tag)
-            return _tagged(_shared(tag, lambda: view(*args, **kwargs)), tag)
+            return _tagged(_rendered(tag, lambda: view(*args, **kwargs)), tag)
 
         return polled
 
@@ -63,31 +82,47 @@ def cached(view: Any = None, /, *, personal: bool = False, every: int | None = N
 def poll_tag(**seen: Any) -> str:
     """For `data-tag` of a live list, so that already the first poll can be answered with 304.
 
-    `seen`: what the list's own polls say beside the page's address; they are nobody's in particular.
+    `seen`: what the list's own polls say beside the page's address.
     """
-    if seen and g.get("poll_tag"):
-        asked = [pair for pair in request.args.items(multi=True) if pair[0] not in seen]
-        return _tag(g.poll_parts, [*asked, *((name, str(value)) for name, value in seen.items())])
-    return g.get("poll_tag") or ""
+    if not g.get("poll_tag"):
+        return ""
+    asked = [pair for pair in request.args.items(multi=True) if pair[0] not in seen]
+    return _tag(urlencode([*asked, *seen.items()])) if seen else g.poll_tag
 
 
-def tag_of_request(personal: bool = False, every: int | None = None) -> str | None:
-    revisions = _revisions()
-    if revisions is None:
+def tag_of_request(kind: Kind) -> str | None:
+    epoch, *counted = queue.mget([queue.EPOCH, *revision_keys(kind, principal)])
+    word = epoch or (queue.epoch() or "").encode()
+    if not word:
         return None
-    g.poll_parts = (
+    g.poll_parts = kind, [word, *counted]
+    return _tag(request.environ["QUERY_STRING"])
+
+
+def tag_of(kind: Kind, who: Principal, path: str, query: str, revisions: Iterable[bytes | None]) -> str:
+    parts = (
+        str(kind),
         pages.templates_version(),
-        principal.stamp,
-        str(int(clock.now().timestamp()) // every) if every else "",
-        request.path,
-        *revisions,
+        who.stamp,
+        who.username if kind.personal else "",
+        str(int(clock.now().timestamp()) // kind.every) if kind.every else "",
+        path,
+        canonical(query),
+        *((revision or b"").decode() for revision in revisions),
     )
-    return _tag(g.poll_parts, request.args.items(multi=True), str(principal.id) if personal else "")
+    return f'"{kind}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
 
 
-def _tag(parts: Iterable[str], args: Iterable[tuple[str, str]], whose: str = "") -> str:
-    asked = urlencode(sorted((key, value) for key, value in args if value))
-    return f'"v1-{hashlib.sha256(chr(0).join((*parts, asked, whose)).encode()).hexdigest()[:32]}"'
+def revision_keys(kind: Kind, who: Principal) -> Sequence[str]:
+    """A page of one thing may show one of any organisation, a list those of the chosen."""
+    return [
+        revision_key(organization_id) for organization_id in (who.rights if kind.wide else [o.id for o in who.seen])
+    ]
+
+
+@lru_cache(maxsize=1024)
+def canonical(query: str) -> str:
+    return urlencode(sorted(parse_qsl(query)))
 
 
 class Fragment(NamedTuple):
@@ -120,38 +155,31 @@ class Fragments:
                 self.held -= len(self.kept.popitem(last=False)[1].body)
 
 
-_fragments = Fragments()
+fragments = Fragments()
 
 
-def _shared(tag: str, render: Callable[[], Any]) -> Response:
-    fragment = _fragments.get(tag)
+def _tag(query: str) -> str:
+    kind, revisions = g.poll_parts
+    return tag_of(kind, principal, request.environ["PATH_INFO"], query, revisions)
+
+
+def _rendered(tag: str, render: Callable[[], Any]) -> Response:
+    fragment = fragments.get(tag)
     if fragment is None:
-        g.csrf_mask = MASK
+        g.csrf_mask = MASK.decode()
         try:
             response = make_response(render())
         finally:
             del g.csrf_mask
         fragment = Fragment(list(response.headers), response.get_data())
         if response.status_code != 200:
-            response.set_data(_unmasked(fragment.body))
+            response.set_data(fragment.body.replace(MASK, csrf_token().encode()))
             return response
-        _fragments.put(tag, fragment)
-    return Response(_unmasked(fragment.body), headers=fragment.headers)
-
-
-def _unmasked(body: bytes) -> bytes:
-    return body.replace(MASK.encode(), csrf_token().encode()) if MASK.encode() in body else body
+        fragments.put(tag, fragment)
+    body = fragment.body.replace(MASK, csrf_token().encode()) if MASK in fragment.body else fragment.body
+    return Response(body, headers=fragment.headers)
 
 
 def _tagged(response: Response, tag: str) -> Response:
     response.headers["ETag"] = tag
     return htmx.vary(response)
-
-
-def _revisions() -> list[str] | None:
-    """The broker's epoch and the counters of the organisations that this page can show."""
-    scope: Scope | None = db.session().info.get("scope")
-    shown = principal.rights.keys() if request.view_args or scope is None else scope.reading
-    epoch, *found = queue.mget([queue.EPOCH, *(revision_key(organization_id) for organization_id in sorted(shown))])
-    word = epoch.decode() if epoch else queue.epoch()
-    return None if word is None else [word, *((count or b"").decode() for count in found)]

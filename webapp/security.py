@@ -59,8 +59,11 @@ def csrf_token() -> str:
     """Tied to the browser's secret: another session's is worth nothing, and signing in or out voids it."""
     if masked := g.get("csrf_mask"):
         return masked
-    secret = session.known_secret()  # type: ignore[attr-defined]
-    return hmac.new(str(current_app.secret_key).encode(), f"form:{secret}".encode(), hashlib.sha256).hexdigest()
+    return form_token(str(current_app.secret_key), session.known_secret())  # type: ignore[attr-defined]
+
+
+def form_token(key: str, secret: str) -> str:
+    return hmac.new(key.encode(), f"form:{secret}".encode(), hashlib.sha256).hexdigest()
 
 
 def same_origin_path(target: str | None, otherwise: str = "/") -> str:

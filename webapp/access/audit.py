@@ -21,7 +21,7 @@ from sqlalchemy import event
 from sqlalchemy.orm.session import ORMExecuteState
 from structlog.contextvars import get_contextvars
 
-from webapp import clock
+from webapp import clock, events
 from webapp.access.models import Audit, AuditSeal
 from webapp.db import OrgSession, db, system_scope, unit
 from webapp.events import Actor
@@ -62,6 +62,8 @@ def record(
     }  # fmt: skip
     with system_scope("audit"):
         session.execute(sa.insert(Audit), [row])
+    if organization_id:
+        events.touch(organization_id)
 
 
 def apart(app: Flask, organization_ids: Iterable[int | None], action: str, object: str, by: Actor, now: datetime,

@@ -17,8 +17,9 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from webapp import queue
+from webapp.access import permissions
 from webapp.access.models import Membership, Organization, Role, User
-from webapp.access.permissions import ROLES, Permission, read
+from webapp.access.permissions import ROLES, Permission
 from webapp.access.prefs import DEFAULTS
 from webapp.access.principal import Org, Principal
 from webapp.db import db
@@ -46,24 +47,34 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def key(credential: str) -> str:
+    """Of the facts in the broker. `credential` is the hash of a secret."""
+    return f"muster:who:{credential}"
+
+
 def known(credential: str, load: Callable[[], Facts | None]) -> Known | None:
-    """`credential` is the hash of a secret; `load` reads its facts from SQL, or None for an unknown one."""
-    key = f"muster:who:{credential}"
-    kept, count = queue.mget([key, COUNT])
-    mark = (count or b"0") + b"\n"
-    if kept is None or not kept.startswith(mark):
-        facts = load()
-        if facts is None:
-            return None
-        kept = mark + _written(facts)
-        queue.put(key, kept, LIFE)
-    _, times, account = kept.split(b"\n", 2)
-    until, seen = (datetime.fromtimestamp(float(part), UTC) for part in times.split())
-    return Known(_principal(credential, account), until, seen)
+    """`load` reads the facts from SQL, or None for an unknown secret."""
+    kept, count = queue.mget([key(credential), COUNT])
+    if found := read(credential, kept, count):
+        return found
+    facts = load()
+    if facts is None:
+        return None
+    kept = _mark(count) + _written(facts)
+    queue.put(key(credential), kept, LIFE)
+    return read(credential, kept, count)
+
+
+def read(credential: str, kept: bytes | None, count: bytes | None) -> Known | None:
+    """What the broker holds, unless something has changed since it was written."""
+    if kept is None or not kept.startswith(_mark(count)):
+        return None
+    _, until, seen, account = kept.split(b"\n", 3)
+    return Known(_principal(credential, account), _moment(until), _moment(seen))
 
 
 def forget(credential: str) -> None:
-    queue.delete(f"muster:who:{credential}")
+    queue.delete(key(credential))
 
 
 def changed() -> None:
@@ -101,9 +112,17 @@ def _memberships(user: User) -> list[list[Any]]:
     return [[org.id, org.slug, org.name, role.name, role.builtin or sorted(role.permissions)] for org, role in rows]
 
 
+def _mark(count: bytes | None) -> bytes:
+    return (count or b"0") + b"\n"
+
+
 def _written(facts: Facts) -> bytes:
-    times = f"{facts.until.timestamp()} {facts.seen.timestamp()}\n"
-    return (times + json.dumps({"kind": facts.kind} | facts.account, sort_keys=True)).encode()
+    account = json.dumps({"kind": facts.kind} | facts.account, sort_keys=True)
+    return f"{facts.until.timestamp()}\n{facts.seen.timestamp()}\n{account}".encode()
+
+
+def _moment(text: bytes) -> datetime:
+    return datetime.fromtimestamp(float(text), UTC)
 
 
 @lru_cache(maxsize=2048)
@@ -128,7 +147,7 @@ def _principal(credential: str, text: bytes) -> Principal:
 
 
 def _rights(role: str | list[str]) -> frozenset[Permission]:
-    return ROLES[role] if isinstance(role, str) else read(role)
+    return ROLES[role] if isinstance(role, str) else permissions.read(role)
 
 
 def _raise_count() -> None:

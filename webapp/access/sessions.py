@@ -60,12 +60,17 @@ def principal_of(secret: str, now: datetime) -> Principal | None:
     known = facts.known(facts.hashed(secret), lambda: _load(facts.hashed(secret)))
     if known is None or now >= known.until or now >= known.seen + IDLE:
         return None
-    if now >= known.seen + NOTED:
+    if not quiet(known, now):
         _note(known.principal.credential, now)
     return known.principal
 
 
-def live(now: datetime) -> sa.Select[tuple[Session]]:
+def quiet(known: facts.Known, now: datetime) -> bool:
+    """Nothing is to be done about it: neither ended nor to be noted as in use."""
+    return now < known.until and now < known.seen + NOTED
+
+
+def live(now: datetime) -> sa.Select[Session]:
     return sa.select(Session).where(
         Session.revoked_at.is_(None), Session.seen_at > now - IDLE, Session.created_at > now - LONGEST
     )
