@@ -2,7 +2,7 @@
 
 import click
 
-from webapp import clock, db, schema
+from webapp import clock, db, demo, schema
 from webapp.access.bootstrap import bootstrap
 from webapp.config import Settings
 
@@ -12,6 +12,8 @@ def main(settings: Settings) -> None:
     schema.upgrade(settings)
     with db.unit(db.core(settings), "first start"):
         first = bootstrap(settings, clock.now())
+        if first is not None and settings.demo:
+            demo.fill(settings, clock.now())
     if first is None:
         return
     if first.password is None:

@@ -64,7 +64,9 @@ def changed(reader: Reader, unchanged: float) -> Row:
         first.append(seconds(lambda: reader.get("/tasks", **headers)))
         shared += [seconds(lambda: reader.get("/tasks", **headers)) for _ in range(5)]
     table = Environment().from_string(TABLE)
-    data = [{"id": n, "status": "completed", "what": "DNS", "input": "a", "at": "now", "took": "1 s"} for n in range(50)]
+    data = [
+        {"id": n, "status": "completed", "what": "DNS", "input": "a", "at": "now", "took": "1 s"} for n in range(50)
+    ]
     bare = quantile([seconds(lambda: table.render(rows=data)) for _ in range(50)], 0.5)
     note = f"first render {quantile(first, 0.5) * 1000:.1f} ms (a bare table of 50 rows {bare * 1000:.2f} ms)"
     return Row("b2", "changed poll that is shared, against an unchanged one", quantile(shared, 0.5) / unchanged, "×", 1.3,
@@ -103,7 +105,14 @@ def counts(reader: Reader) -> Row:
             queries.counts([org])
 
     a, b, ratio = in_turn(kept, exact, 7)
-    return Row("c3", "counts by status, against COUNT(*)", ratio, "×", 0.05, note=f"{a * 1000:.2f} ms against {b * 1000:.0f} ms")
+    return Row(
+        "c3",
+        "counts by status, against COUNT(*)",
+        ratio,
+        "×",
+        0.05,
+        note=f"{a * 1000:.2f} ms against {b * 1000:.0f} ms",
+    )
 
 
 def bare_view(settings: Settings) -> Flask:

@@ -96,7 +96,9 @@ def latency(app: Flask) -> Iterator[Row]:
         launched(app, 1)
         wait_until_done(app, 0.001)
         times.append((time.perf_counter() - begun) * 1000)
-    yield Row("a2", "run now → finished, p50", quantile(times, 0.5), "ms", 25, note="through the real ring and a real child")
+    yield Row(
+        "a2", "run now → finished, p50", quantile(times, 0.5), "ms", 25, note="through the real ring and a real child"
+    )
     yield Row("a2", "run now → finished, p99", quantile(times, 0.99), "ms", 100)
 
 
@@ -200,5 +202,3 @@ def clear(app: Flask) -> None:
     """The tasks that a1 must not find."""
     with db.unit(app, "bench") as session:
         session.execute(sa.update(Task).where(Task.status.in_(OPEN)).values(status="cancelled"))
-
-

@@ -64,6 +64,8 @@ class Run:
             return self._end(End(states.NEVER_STARTED, reason=Reason.SPAWN_FAILED, error=str(error)))
         record = self._watch(self._handle)
         crash_here("ended")
+        if record.exit_code == states.OUTCOME_UNKNOWN:
+            output.settle(output.folder(self.settings.data, self.uuid))  # its last bytes may not be in the index
         if not self.lost.is_set():
             self.intake.read()
             self._end(self._told(record))
