@@ -12,6 +12,9 @@ from tests.agent.server import PATIENCE, Server
 from workers.agent import build, tree
 from workers.agent.folder import TaskFolder
 
+# The agent runs on older Pythons than its server: name one, and all of this is tried there.
+PYTHON = os.environ.get("MUSTER_AGENT_PYTHON", sys.executable)
+
 
 @pytest.fixture(scope="session")
 def program(tmp_path_factory) -> Path:
@@ -53,14 +56,14 @@ class Host:
         self.log = path.parent / "agent.log"
 
     def call(self, *arguments, **options):
-        command = [sys.executable, "-I", str(self.program), *arguments]
+        command = [PYTHON, "-I", str(self.program), *arguments]
         return subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False, **options)
 
     def enrol(self, *arguments, token="enr_good"):
         return self.call("enrol", "--server", self.server.url, "--work-dir", str(self.path), *arguments, input=token)
 
     def start(self, *arguments, env=None):
-        command = [sys.executable, "-I", str(self.program), "run", "--work-dir", str(self.path), *arguments]
+        command = [PYTHON, "-I", str(self.program), "run", "--work-dir", str(self.path), *arguments]
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(command, stderr=log, start_new_session=True, env=env)
         return self

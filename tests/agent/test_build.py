@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import workers.agent
+from tests.agent.conftest import PYTHON
 from workers.agent import build, service
 
 SOURCES = sorted(Path(workers.agent.__file__).parent.rglob("*.py"))
@@ -52,7 +53,7 @@ def test_usage_errors_are_told_apart(host):
 def test_the_unit_stops_the_agent_and_not_its_tasks(host):
     unit = host.call("install", "--print", "--work-dir", str(host.path)).stdout
     assert "KillMode=process" in unit and "Restart=always" in unit
-    assert f"ExecStart={sys.executable} -I {host.program} run --work-dir {host.path}" in unit
+    assert f"{PYTHON} -I {host.program} run --work-dir {host.path}\n" in unit
     assert "RestartPreventExitStatus=4 9" in unit
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,8 @@ def test_a_write_that_was_cut_off_leaves_no_result(work, spool):
         file.write('{"task_id"')
     assert spool.count() == 0
     assert drained(spool) == []
+    spool.prune(time.time())
+    assert not os.path.exists(work.path("queue", ".new-abc"))
 
 
 def test_set_aside_files_are_kept_for_thirty_days(work, spool):

@@ -94,6 +94,8 @@ class Runner:
             self._handle = None
         if self._child is not None:
             self._child.wait()
+        elif self._identity is not None:
+            _reap(self._identity.pid)
 
     def _child_ended(self, wait_s: float) -> bool:
         if self._handle is not None and not _readable(self._handle, wait_s):
@@ -136,6 +138,14 @@ def _environment(pid: int) -> Sequence[bytes]:
             return file.read().split(b"\0")
     except OSError:  # gone, or not ours
         return []
+
+
+def _reap(pid: int) -> None:
+    """After an update this process is another program, but still the parent of its runners."""
+    try:
+        os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:
+        pass
 
 
 def _handle(identity: Optional[tree.Identity]) -> Optional[int]:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Optional
 from . import protocol
 from .client import Backoff, Final, Transient, UpgradeNeeded
 from .folder import TaskFolder
-from .protocol import BadMessage, ClaimedTask, ClaimReply, ClaimRequest, Code, FailRequest
+from .protocol import BadMessage, ClaimedTask, ClaimReply, ClaimRequest, Code, FailRequest, LeaseRequest
 from .work import Work
 
 if TYPE_CHECKING:
     from .loop import Agent
 
 _DISK_FLOOR = 64 * 1024 * 1024
+_REFUSED_S = 15
 
 
 class Claims:
@@ -22,15 +23,16 @@ class Claims:
         self.host = host
         self._backoff = Backoff()
         self._wait_until = 0.0  # after trouble; a good heartbeat ends the waiting
+        self._told_until = 0.0  # because the server said so; nothing ends that
+        self._claim_again_at = 0.0  # after a refusal; results are handed in meanwhile
         self._id: Optional[tuple[str, float]] = None  # (claim_id, when) of a claim without an answer
 
     def run(self) -> None:
-        while True:
-            self.host.bell.wait(self.host.claim_interval_s)
+        while not self.host.leaving.is_set():
+            waiting = max(self._wait_until, self._told_until) - time.monotonic()
+            self.host.bell.wait(waiting if waiting > 0 else self.host.claim_interval_s)
             self.host.bell.clear()
-            if self.host.leaving.is_set():
-                return
-            if time.monotonic() >= self._wait_until:
+            if time.monotonic() >= max(self._wait_until, self._told_until) and not self.host.leaving.is_set():
                 self.host.guarded(self.round)
 
     def hurry(self) -> None:
@@ -43,31 +45,29 @@ class Claims:
             if self._claim():
                 self.host.bell.set()
             self._backoff.worked()
-        except UpgradeNeeded as error:
-            self._wait_until = time.monotonic() + 60
-            self.host.event("upgrade_needed", f"{error}; {error.refusal.required or 'a newer version'} is required")
         except Transient as error:
-            self._wait_until = time.monotonic() + self._backoff.failed(error.retry_after)
+            now = time.monotonic()
+            self._wait_until, self._told_until = now + self._backoff.failed(), now + (error.retry_after or 0)
             self.host.say(f"the server does not answer: {error}")
 
     def _claim(self) -> bool:
         """True when it may be worth asking again at once."""
-        host, room = self.host, self.host.room
-        if room <= 0 or host.stopping.is_set() or not host.may_claim or host.spool.count():
+        host, room, now = self.host, self.host.room, time.monotonic()
+        if room <= 0 or now < self._claim_again_at or not host.may_claim or host.spool.count():
             return False
         if shutil.disk_usage(host.work.root).free < _DISK_FLOOR:
-            host.event("disk", "the disk of this host is full; no task is taken")
-            return False
-        sent = time.monotonic()
+            return self._refused("disk", "the disk of this host is full; no task is taken")
         try:
-            reply = host.client.call("POST", protocol.CLAIM, ClaimRequest(self._claim_id(sent), room, 0))
+            reply = host.client.call("POST", protocol.CLAIM, ClaimRequest(self._claim_id(now), room, 0))
+        except UpgradeNeeded as error:
+            return self._refused("upgrade_needed", f"{error.refusal.required or 'a newer version'} is required")
         except Final as error:
             self._id = None
-            return self._refused(error)
+            return error.code != Code.DRAIN_FIRST and self._refused("claim_refused", str(error))
         self._id = None
         tasks = reply.body.get("tasks", []) if isinstance(reply.body, dict) and reply.status == 200 else []
         for raw in tasks:
-            self._take(raw, sent)
+            self._take(raw, now)
         return len(tasks) >= room
 
     def _claim_id(self, now: float) -> str:
@@ -76,10 +76,9 @@ class Claims:
             self._id = (str(uuid.uuid4()), now)
         return self._id[0]
 
-    def _refused(self, error: Final) -> bool:
-        if error.code != Code.DRAIN_FIRST:
-            self._wait_until = time.monotonic() + 15
-            self.host.event("claim_refused", str(error))
+    def _refused(self, kind: str, text: str) -> bool:
+        self._claim_again_at = time.monotonic() + _REFUSED_S
+        self.host.condition(kind, text)
         return False
 
     def _take(self, raw: Any, sent: float) -> None:
@@ -88,7 +87,11 @@ class Claims:
         except BadMessage as error:
             self.host.event("bad_task", f"a task that cannot be read: {error}")
             return
-        if self.host.holds(task.task_id):
+        held = self.host.lease_of(task.task_id)
+        if held == task.lease_seq:
+            return  # an answer that came twice
+        if held is not None:
+            self._give_back(task)  # what is left of an older lease comes first
             return
         merge_data(task)
         try:
@@ -97,6 +100,13 @@ class Claims:
             self._fail(task, f"No room for the task on this host: {error}")
             return
         self.host.hold(Work(self.host, folder, sent + self.host.settings.lease_s, raw))
+
+    def _give_back(self, task: ClaimedTask) -> None:
+        try:
+            message = LeaseRequest(task.lease_seq, task.token)
+            self.host.client.call("POST", protocol.task_path(task.task_id, "give_back"), message)
+        except (Transient, Final):
+            pass  # then the lease ends by itself
 
     def _fail(self, task: ClaimedTask, text: str) -> None:
         """Without the spool: that has no room either. If this is lost, the lease ends by itself."""

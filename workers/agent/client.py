@@ -271,9 +271,13 @@ def _refusal(body: Any) -> Optional[Refusal]:
 
 def _json(content: bytes) -> Any:
     try:
-        return json.loads(content)
+        return json.loads(content, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
+
+
+def _no_number(text: str) -> None:
+    raise ValueError(f"{text} is no JSON")
 
 
 def _number(text: Optional[str]) -> Optional[int]:

@@ -43,7 +43,7 @@ def check(
 def judged_at(host: "Agent") -> datetime:
     now, note = verify.trusted_now(datetime.now(timezone.utc), host.clock.now())
     if note:
-        host.event("clock_skew", note)
+        host.condition("clock_skew", note)
     return now
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 from . import protocol
 from .client import Backoff, Final, Transient
-from .clock import stamp
+from .clock import WARN_S, stamp
 from .protocol import AgentEvent, BadMessage, Command, HeartbeatReply, HeartbeatRequest, RotateReply, RunningTask
 from .signed import Refused
 
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from .loop import Agent
 
 _WITH_WORK_S = 15
+
+
+def bounded(value: float, low: float, high: float) -> float:
+    """What a server asks for, within reason: a broken one must not make the agent spin or sleep for ever."""
+    return min(max(value, low), high)
 
 
 class Heart:
@@ -48,7 +53,7 @@ class Heart:
             self.trouble = ""
             self._backoff.worked()
             longest = min(reply.interval_s, _WITH_WORK_S) if self.host.held else reply.interval_s
-            self._pause = longest * random.uniform(0.8, 1.2)
+            self._pause = bounded(longest, 0.1, 3600) * random.uniform(0.8, 1.2)
         self.host.show_status()
 
     def beat(self) -> HeartbeatReply:
@@ -100,7 +105,8 @@ class Heart:
         for command in reply.commands:
             self._obey(command)
         if host.clock.wrong:
-            host.event("clock_skew", f"the clock of this host is {host.clock.skew_s:+.0f} s from the server's")
+            ahead = "ahead of" if host.clock.skew_s > 0 else "behind"
+            host.condition("clock_skew", f"the clock of this host is more than {WARN_S} s {ahead} the server's")
         host.claims.hurry()
 
     def _obey(self, command: Command) -> None:
@@ -110,7 +116,7 @@ class Heart:
             return
         try:
             act(self.host, command)
-        except (Refused, OSError, Transient, Final) as error:
+        except (Refused, OSError, Transient, Final, BadMessage) as error:
             self.host.event(f"{command.kind}_failed", str(error))
 
 

@@ -12,7 +12,7 @@ from .claims import Claims
 from .client import Client, Final, Trouble
 from .clock import ServerClock
 from .folder import TaskFolder, all_folders
-from .heartbeat import Heart
+from .heartbeat import Heart, bounded
 from .kinds import update
 from .protocol import MAX_HELD, Command, HeartbeatReply, Settings
 from .report import Delivery
@@ -23,6 +23,7 @@ from .wake import Listener
 from .work import Work
 
 CAPACITY = 4
+_AGAIN_S = 3600
 _STOP_S = 20  # for runners that were told to stop
 EXIT_RESTART = -1  # not an exit code: main starts the program again
 
@@ -47,6 +48,7 @@ class Agent:
         self.exit_code = exits.OK
         self._own_capacity = min(capacity or CAPACITY, self.policy.capacity or MAX_HELD, MAX_HELD)
         self._events: collections.deque[tuple[str, str, float]] = collections.deque(maxlen=100)
+        self._conditions: dict[str, float] = {}
         self._lock = threading.Lock()
         self._kill = False
         self._uninstalling: Optional[bool] = None
@@ -143,6 +145,10 @@ class Agent:
             self.stopping.wait(1)
 
     @property
+    def log_interval_s(self) -> float:
+        return bounded(self.settings.log_interval_ms, 20, 5000) / 1000
+
+    @property
     def capacity(self) -> int:
         told = self.settings.capacity
         return self._own_capacity if told is None else max(0, min(told, self._own_capacity))
@@ -155,10 +161,16 @@ class Agent:
 
     @property
     def may_claim(self) -> bool:
-        return self.heart.heard_at > 0 and not self.heart.trouble and not self.paused
+        if self.paused or self.stopping.is_set():
+            return False
+        return self.heart.heard_at > 0 and not self.heart.trouble
 
-    def holds(self, task_id: str) -> bool:
-        return task_id in self.held or task_id in self.spool.task_ids()
+    def lease_of(self, task_id: str) -> Optional[int]:
+        """Under which lease this agent holds the task already."""
+        if task_id in self.held:
+            return self.held[task_id].task.lease_seq
+        waiting = [entry.body["lease_seq"] for entry in self.spool.entries() if entry.task_id == task_id]
+        return waiting[-1] if waiting else None
 
     def hold(self, work: Work) -> None:
         with self._lock:
@@ -177,7 +189,7 @@ class Agent:
             self.stop()
 
     def apply(self, reply: HeartbeatReply) -> None:
-        self.settings, self.claim_interval_s = reply.settings, max(0.05, reply.claim_interval_s)
+        self.settings, self.claim_interval_s = reply.settings, bounded(reply.claim_interval_s, 0.05, 3600)
         if reply.settings.paused is not None:
             self.paused = reply.settings.paused
         self.listener.update(reply.wake)
@@ -204,11 +216,16 @@ class Agent:
     # --- telling ------------------------------------------------------------------------------
 
     def event(self, kind: str, text: str) -> None:
-        """For the agent's page on the server; the same news once until it was told."""
-        if any((kind, text) == known[:2] for known in self._events):
-            return
+        """For the agent's page on the server."""
         self.say(f"{kind}: {text}")
         self._events.append((kind, text[:1000], time.monotonic()))
+
+    def condition(self, kind: str, text: str) -> None:
+        """An event that lasts: told once an hour."""
+        now = time.monotonic()
+        if now - self._conditions.get(kind, -_AGAIN_S) >= _AGAIN_S:
+            self._conditions[kind] = now
+            self.event(kind, text)
 
     def pending_events(self) -> list[tuple[str, str, float]]:
         return list(self._events)

@@ -218,6 +218,8 @@ class Settings(Message):
 
 @dataclass
 class HeartbeatReply(Message):
+    """Answers get lost: commands are repeated until their effect is seen, which does no harm."""
+
     server_time: str
     commands: list[Command] = field(default_factory=list)
     drop: list[str] = field(default_factory=list)  # task ids whose lease is void: kill, report nothing

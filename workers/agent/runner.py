@@ -71,7 +71,8 @@ def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
         run_as=wanted["run_as"],
         timeout=wanted["timeout"],
         grace=KILL_GRACE_S,
-        max_output=min(wanted["max_output"] or LOG_QUOTA, LOG_QUOTA),
+        max_output=LOG_QUOTA if wanted["max_output"] is None else min(max(wanted["max_output"], 0), LOG_QUOTA),
+        umask=0o022,
         mask=_mask(hidden),
         lost_reason="agent_offline",
     )

@@ -5,6 +5,7 @@
 
 import os
 import re
+import shutil
 import threading
 import time
 from dataclasses import asdict, dataclass
@@ -79,10 +80,14 @@ class Spool:
         return taken
 
     def prune(self, now: float) -> None:
+        """What is too old to look at, and what a crash left half written."""
+        for name in os.listdir(self._queue):
+            if name.startswith(".new-"):
+                os.unlink(os.path.join(self._queue, name))
         for name in os.listdir(self._rejected):
             path = os.path.join(self._rejected, name)
             if now - os.stat(path).st_mtime > KEEP_REJECTED_S:
-                os.unlink(path)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
 
     def _read(self, name: str) -> Optional[Entry]:
         try:

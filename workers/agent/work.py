@@ -23,7 +23,11 @@ _SHIM_PATIENCE_S = protocol.KILL_GRACE_S + 15  # beyond what the runner itself n
 
 
 class Withdrawn(Exception):
-    """The server no longer wants it run here, and nothing has run: there is nothing to say."""
+    """It is not to be run here, and nothing has run: there is nothing to report."""
+
+    def __init__(self, why: str, give_back: bool = False) -> None:
+        super().__init__(why)
+        self.give_back = give_back
 
 
 class Work:
@@ -70,8 +74,11 @@ class Work:
         self.cancel()
 
     def require_wanted(self) -> None:
+        """Asked now and then, before the start."""
         if self.cancelled_at is not None:
             raise Withdrawn("cancelled before the start")
+        if self.host.stopping.is_set() and not self.folder.has("permit"):
+            raise Withdrawn("given back, the agent is stopping", give_back=True)
 
     def tell_downloading(self) -> None:
         self._status("downloading")
@@ -79,19 +86,30 @@ class Work:
     # --- the thread ---------------------------------------------------------------------------
 
     def _run(self) -> None:
+        give_back = False
         try:
             self._begin() if self.claimed else self._resume()
         except Withdrawn as why:
             self.host.say(f"task {self.task_id}: {why}")
             self.folder.remove()
+            give_back = why.give_back
         except NotAllowed as trouble:
             self.host.revoked(trouble)
         except Exception:
-            self.host.say(traceback.format_exc())
-            self._end(ExitRecord(protocol.NEVER_STARTED, reason="internal_error", error="The agent failed.",
-                                 traceback=traceback.format_exc()))  # fmt: skip
+            self._broke(traceback.format_exc())
         finally:
             self.host.done(self)
+        if give_back:  # last: it may come back in the next moment
+            self._give_back()
+
+    def _broke(self, trace: str) -> None:
+        """A fault of ours. What has not started ends here; to what runs the agent behaves as after a restart."""
+        self.host.say(trace)
+        if self.runner is None:
+            error = "The agent failed; nothing ran."
+            self._end(ExitRecord(protocol.NEVER_STARTED, reason="internal_error", error=error, traceback=trace))
+        elif not self.host.leaving.wait(5):
+            self.host.hold(Work(self.host, self.folder, self.lease_until))
 
     def _begin(self) -> None:
         try:
@@ -109,8 +127,7 @@ class Work:
     def _resume(self) -> None:
         """After a restart of the agent: whatever the folder says has happened meanwhile."""
         if not self.folder.has("permit"):
-            self._give_back()
-            raise Withdrawn("given back, the agent was restarted before the start")
+            raise Withdrawn("given back, the agent was restarted before the start", give_back=True)
         kind = KINDS[self.task.type]
         if hasattr(kind, "resumed") and self.folder.record is None:
             self._end(kind.resumed(self))
@@ -146,9 +163,7 @@ class Work:
 
     def permit(self) -> None:
         """Ask until there is an answer or the lease has ended. From the answer on the server counts it as running."""
-        if self.host.stopping.is_set():
-            self._give_back()
-            raise Withdrawn("given back, the agent is stopping")
+        self.require_wanted()
         self.folder.mark("permit")
         backoff = Backoff(first=0.2, longest=5)
         while True:
@@ -159,9 +174,7 @@ class Work:
                 self.state = "executing"
                 return
             except Final as error:
-                if error.code == protocol.Code.FROZEN:
-                    self._give_back()
-                raise Withdrawn(f"not started: {error}") from error
+                raise Withdrawn(f"not started: {error}", error.code == protocol.Code.FROZEN) from error
             except Transient as error:
                 pause = backoff.failed(error.retry_after)
             if time.monotonic() + pause > self.lease_until:
@@ -172,7 +185,7 @@ class Work:
     def _follow(self) -> None:
         """Send what comes until the runner has ended, then report. Returns early when the agent is leaving."""
         backoff, quiet_until = Backoff(), 0.0
-        while self.runner is not None and not self.runner.ended(self.host.settings.log_interval_ms / 1000):
+        while self.runner is not None and not self.runner.ended(self.host.log_interval_s):
             if self.host.leaving.is_set():
                 return
             if time.monotonic() >= quiet_until:
@@ -238,7 +251,7 @@ class Work:
                 self.host.spool.put(entry)
                 return
             except OSError as error:
-                self.host.event("disk", f"task {self.task_id}: the result cannot be stored: {error}")
+                self.host.condition("disk", f"a result cannot be stored: {error}")
             if self.host.leaving.wait(5):
                 return
 
@@ -266,7 +279,7 @@ class Work:
         """If this does not arrive, the lease ends by itself."""
         try:
             self.host.client.call("POST", self._path("give_back"), self._lease)
-        except (Transient, Final):
+        except (Transient, Final, NotAllowed):
             pass
 
     def _path(self, verb: str) -> str:
