@@ -36,6 +36,15 @@ class Trigger:
         return f"DROP TRIGGER IF EXISTS {self.name}" + (f" ON {self.table}" if dialect == "postgresql" else "")
 
 
+@dataclass(frozen=True)
+class Extra:
+    """A table that only the database's own words can describe: a search index. Made where it is missing, never dropped."""
+
+    name: str
+    sqlite: tuple[str, ...]
+    postgresql: tuple[str, ...]
+
+
 def upgrade(settings: Settings) -> None:
     """Bring the database up to this version. Several processes may ask at once; one does it, the others wait."""
     engine = sa.create_engine(settings.database_url, **db.engine_options(settings.database_url))
@@ -60,6 +69,7 @@ def upgrade_connection(connection: sa.Connection) -> None:
         if sa.inspect(connection).has_table("alembic_version"):
             drop_triggers(connection)
         command.upgrade(alembic_config(connection), "head")
+        create_extras(connection)
         create_triggers(connection)
 
 
@@ -91,6 +101,12 @@ def load_models() -> None:
     import_module("webapp.events")
     for path in sorted(Path(__file__).parent.glob("*/models.py")):
         import_module(f"webapp.{path.parent.name}.models")
+
+
+def create_extras(connection: sa.Connection) -> None:
+    for extra in import_module("webapp.tasks.search").EXTRAS:
+        for statement in getattr(extra, connection.dialect.name):
+            connection.exec_driver_sql(statement)
 
 
 def create_triggers(connection: sa.Connection) -> None:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from webapp.agents.models import Agent
 from webapp.db import db, writing
 from webapp.events import Actor
-from webapp.tasks import kinds, lifecycle, targets
+from webapp.tasks import kinds, lifecycle, search, targets
 from webapp.tasks.kinds import Part
 from webapp.tasks.models import Batch, Edge, Task, new_uuid
 from webapp.tasks.spec import ANYONE, Spec, SpecError, error, parse_options, parse_target
@@ -48,6 +48,7 @@ def launch(
     tasks = _insert(rows)
     _link(parents, tasks)
     lifecycle.note(tasks, None, by, now)
+    search.add(tasks)
     lifecycle.ring(tasks)
     return batch
 
@@ -164,6 +165,8 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
                       "latest": True, "pending_parents": 0} for agent in fits[1:]]  # fmt: skip
     twins = _insert(rows) if rows else []
     lifecycle.note(twins, None, by, now)
+    search.refresh(task)
+    search.add(twins)
     db.session.execute(
         sa.update(Batch).where(Batch.id == task.batch_id).values(total=sa.func.coalesce(Batch.total, 0) + len(fits)),
         execution_options={"synchronize_session": False},

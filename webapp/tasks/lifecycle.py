@@ -20,7 +20,7 @@ from webapp import events, queue
 from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks import graph, kinds, states, wake
+from webapp.tasks import graph, kinds, search, states, wake
 from webapp.tasks.models import Count, Task, new_uuid
 from webapp.tasks.reasons import Reason
 from webapp.tasks.states import Status, Trigger
@@ -369,6 +369,8 @@ def _infer_failure(task: Task, reason: Reason, code: int, text: str, by: Actor, 
 
 def _finished(task: Task, by: Actor, now: datetime, may_retry: bool = True) -> None:
     """The one hook behind every end: the next attempt, or else the children."""
+    if task.reason or task.error:
+        search.refresh(task)
     if may_retry and wants_retry(task):
         due = now + retry_delay(task)
         _next_attempt(task, by, now, due, max_retries=task.max_retries)
@@ -415,6 +417,7 @@ def _next_attempt(task: Task, by: Actor, now: datetime, due: datetime, max_retri
     db.session.flush()
     update(task, now, latest=False)
     note([attempt], None, by, now)
+    search.add([attempt])
     ring([attempt])
     return attempt
 

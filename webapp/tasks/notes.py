@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from webapp import events
 from webapp.db import db
 from webapp.events import Actor
+from webapp.tasks import search
 from webapp.tasks.lifecycle import Refused, update
 from webapp.tasks.models import Note, NoteRevision, Task
 
@@ -37,6 +38,7 @@ def edit(note: Note, task: Task, text: str, version: int, by: Actor, now: dateti
         raise Refused("stale", "This note was changed meanwhile. Review it, then save again")
     db.session.add(kept)
     db.session.refresh(note)
+    search.refresh(task)
     events.record(task.organization_id, "note.edited", "task", task.id, by, now, data={"note": note.id})
 
 
@@ -50,3 +52,4 @@ def delete(note: Note, task: Task, by: Actor, now: datetime) -> None:
 def _recount(task: Task, now: datetime) -> None:
     alive = sa.select(sa.func.count()).select_from(Note).where(Note.task_id == task.id, Note.deleted_at.is_(None))
     update(task, now, note_count=db.session.scalar(alive) or 0)
+    search.refresh(task)

@@ -19,7 +19,7 @@ from webapp.tasks.output_marks import forget
 from webapp.tasks.output_view import NUMBERS, RECORD, Index, open_view
 
 __all__ = [
-    "FILES", "Conflict", "Found", "Gap", "Line", "Window", "append", "chunks", "digest", "find", "folder",
+    "FILES", "Conflict", "Found", "Gap", "Line", "Window", "append", "chunks", "digest", "ends", "find", "folder",
     "line_offset", "read", "remove", "settle", "sizes", "tail", "window",
 ]  # fmt: skip
 
@@ -106,6 +106,15 @@ def tail(folder: Path, stream: str = "both", max_lines: int = 20, max_bytes: int
     """The last lines as text."""
     last = window(folder, stream, limit_lines=max_lines, limit_bytes=max_bytes)
     return "\n".join(line.text for line in last.lines)
+
+
+def ends(folder: Path, head: int, tail: int) -> tuple[bytes, bytes]:
+    """The first bytes of what it printed, and the last ones of both streams: what a search finds it by."""
+    size = _size(folder / "stdout")
+    first = read(folder, "stdout", 0, min(size, head)) if size else b""
+    last = read(folder, "stdout", max(head, size - tail), size) if size > head else b""
+    wrong = _size(folder / "stderr")
+    return first, last + b"\n" + (read(folder, "stderr", max(0, wrong - tail), wrong) if wrong else b"")
 
 
 def digest(folder: Path, name: str, size: int | None = None) -> str:

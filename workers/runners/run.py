@@ -21,7 +21,7 @@ from webapp.events import Actor
 from webapp.files import queries as files
 from webapp.files import store
 from webapp.plugins import queries as plugins
-from webapp.tasks import lifecycle, output, states
+from webapp.tasks import lifecycle, output, search, states
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import LEASE, End, Refused
 from webapp.tasks.models import Task
@@ -172,8 +172,13 @@ class Run:
             lifecycle.fail(task, self.lease, self.by, now, end)
         else:
             lifecycle.finish(task, self.lease, self.by, now, end)
+        search.add_log(task.id, *self._ends_of_output())
         if not self.intake.empty:
             self._keep(session, task, now)
+
+    def _ends_of_output(self) -> tuple[bytes, bytes]:
+        folder = output.folder(self.settings.data, self.uuid)
+        return output.ends(folder, search.HEAD, search.TAIL)
 
     def _keep(self, session: Session, task: Task, now: datetime) -> None:
         """What cannot be kept must not undo the end itself."""
