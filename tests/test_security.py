@@ -11,7 +11,7 @@ from tests.browser import HTMX, Browser
 from tests.cast import Cast
 from webapp import config
 from webapp.access.models import User
-from webapp.access.permissions import Permission
+from webapp.access.permissions import ADMIN
 from webapp.app import create_app
 from webapp.security import same_origin_path
 
@@ -78,7 +78,7 @@ def test_the_refusal_is_told_as_a_toast_and_as_a_page(vera: Browser) -> None:
 
 
 def test_a_key_needs_no_form_token_and_wins_over_a_cookie(vera: Browser, session: Session, cast: Cast) -> None:
-    text, _ = factories.token(cast.id("alice"), cast.acme, [Permission.USERS_WRITE])
+    text, _ = factories.token(cast.id("alice"), cast.acme, ADMIN)
     bearer = {"Authorization": f"Bearer {text}"}
     assert vera.post("/admin/users/oscar", data={"name": "By key"}, headers=bearer, csrf=False).status_code == 303
     assert session.get_one(User, cast.id("oscar")).name == "By key"

@@ -250,13 +250,15 @@ def _limit_to_organisations(state: ORMExecuteState) -> None:
 
 
 def _names_organisations(statement: sa.Executable) -> bool:
-    scoped = {mapper.local_table.name for mapper in Base.registry.mappers if issubclass(mapper.class_, OrgScoped)}
-    return any(isinstance(part, sa.Table) and part.name in scoped for part in sa_visitors.iterate(statement))
+    scoped = {str(m.local_table) for m in Base.registry.mappers if issubclass(m.class_, OrgScoped)}
+    parts = sa_visitors.iterate(statement)  # type: ignore[arg-type]
+    return any(isinstance(part, sa.Table) and part.name in scoped for part in parts)
 
 
 def _check_changed(state: ORMExecuteState, scope: Scope) -> None:
     """Criteria reach neither inserted rows nor an update by primary keys."""
-    rows = state.parameters if isinstance(state.parameters, list) else [state.parameters] if state.parameters else []
+    given: Any = state.parameters or []
+    rows = given if isinstance(given, list) else [given]
     if state.is_update and isinstance(state.parameters, list):
         raise ScopeMissing("an update by primary keys runs only in a system scope")
     if state.is_insert and not rows:

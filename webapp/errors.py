@@ -3,59 +3,21 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Any
 
 import sqlalchemy.exc
 import structlog
-from flask import Flask, Response, current_app, jsonify, make_response, render_template, request
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
 from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 
 from webapp import htmx
-from webapp.refusal import Refused
+from webapp.refusal import Problem as Problem  # views raise it, too
+from webapp.refusal import Refused, SignInNeeded
+from webapp.security import here
 
 RETRY_SECONDS = 5
 DATABASE_AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
-TITLES = {
-    400: "This request cannot be read",
-    401: "Sign in to continue",
-    403: "You may not do this",
-    404: "There is nothing here",
-    405: "This page does not take that",
-    409: "This has changed",
-    413: "This is too big",
-    415: "This kind of content is not taken here",
-    422: "There is a problem",
-    429: "Too many requests",
-    500: "Something failed on our side",
-    503: "Muster is not ready",
-}
-
 log = structlog.get_logger("web")
-
-
-class Problem(Exception):
-    """Raised anywhere below a view; `detail` says what happened and what to do, `errors` name fields."""
-
-    def __init__(
-        self, status: int, detail: str = "", title: str = "", errors: list[dict[str, str]] | None = None,
-        headers: dict[str, str] | None = None, **facts: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(detail or title)
-        self.status, self.errors = status, errors or []
-        self.detail = detail or ". ".join(error["message"] for error in self.errors)
-        self.title = title or TITLES.get(status, "This did not work")
-        self.headers = headers or {}
-        self.facts = facts
-
-    @property
-    def text(self) -> str:
-        return self.detail or self.title
-
-
-class SignInNeeded(Problem):
-    def __init__(self) -> None:
-        super().__init__(401, "Sign in to continue", headers={"WWW-Authenticate": 'Bearer realm="Muster"'})
 
 
 def init(app: Flask) -> None:
@@ -85,7 +47,7 @@ def refused(reason: Refused) -> Response:
     """A verb said no: the page stays as it is, and says why."""
     if speaks_json() or htmx.wanted():
         return answer(Problem(409, reason.text, reason=reason.code))
-    return htmx.refused(reason.text, request.referrer or "/")
+    return htmx.refused(reason.text, here())
 
 
 def speaks_json() -> bool:
@@ -104,6 +66,15 @@ def as_json(problem: Problem) -> Response:
 
 
 def as_page(problem: Problem) -> Response:
+    try:
+        return _page(problem)
+    except DATABASE_AWAY:
+        # Who asks is not known either: the page goes without their menu.
+        g._login_user = current_app.login_manager.anonymous_user()  # type: ignore[attr-defined]
+        return _page(problem)
+
+
+def _page(problem: Problem) -> Response:
     page = render_template(
         "error.html",
         code=problem.status,

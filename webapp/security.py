@@ -14,7 +14,7 @@ from flask import Flask, Request, Response, current_app, g, request, session
 from flask_login import current_user
 
 from webapp import queue
-from webapp.errors import Problem
+from webapp.refusal import Problem
 
 SAFE = ("GET", "HEAD", "OPTIONS")
 CSP = (
@@ -74,6 +74,14 @@ def same_origin_path(target: str | None, otherwise: str = "/") -> str:
         return otherwise
     parts = urlsplit(target)
     return otherwise if parts.scheme or parts.netloc else target
+
+
+def here() -> str:
+    """Where the person is: the page, also when a fragment or a button of it asked."""
+    if request.headers.get("HX-Request") == "true" or request.method not in SAFE:
+        page = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "/")
+        return same_origin_path(page.path + (f"?{page.query}" if page.query else ""))
+    return same_origin_path(request.full_path.rstrip("?"))
 
 
 @dataclass(frozen=True)

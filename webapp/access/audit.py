@@ -128,7 +128,8 @@ def prune(organization_id: int | None, before: datetime, now: datetime) -> int:
         return 0
     db.session.add(AuditSeal(organization_id=organization_id, seq=last.seq, hash=last.hash, at=now))
     db.session.flush()
-    return db.session.execute(sa.delete(Audit).where(*old, Audit.seq <= last.seq)).rowcount
+    gone = db.session.execute(sa.delete(Audit).where(*old, Audit.seq <= last.seq))
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 def digest(row: Audit) -> str:

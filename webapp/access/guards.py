@@ -16,7 +16,7 @@ from webapp.access.models import Membership, Role, User
 from webapp.access.permissions import Permission
 from webapp.access.principal import Principal, principal
 from webapp.db import OrgScoped, Scope, db, scope_to, system_scope
-from webapp.errors import Problem, SignInNeeded
+from webapp.refusal import Problem, SignInNeeded
 from webapp.security import SAFE
 
 P = ParamSpec("P")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import sqlalchemy as sa
 from flask import Flask, Request, Response, current_app, make_response, redirect, request, session
@@ -17,7 +17,7 @@ from webapp.access.principal import ANONYMOUS, Principal
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.events import Actor
-from webapp.security import SAFE, Limit, enforce, same_origin_path
+from webapp.security import SAFE, Limit, enforce, here
 
 # A pair of address and account, so that nobody can lock an owner out from elsewhere.
 BY_PAIR = Limit("login-pair", times=10, seconds=900)
@@ -68,7 +68,8 @@ def sign_in(username: str, password: str, ip: str, agent: str, now: datetime) ->
 
 def sign_out(principal: Principal, now: datetime) -> None:
     sessions.end(principal.credential, now)
-    for organization_id in [org.id for org in principal.orgs] or [None]:
+    where: list[int | None] = [org.id for org in principal.orgs]
+    for organization_id in where or [None]:
         audit.record(organization_id, "sign_out", f"user {principal.username}", principal.actor, now)
 
 
@@ -87,14 +88,6 @@ def ask(problem: Problem) -> Response:
 def polled(request: Request) -> bool:
     """By the page itself, not by a person: nothing that they typed may be swept away by a redirect."""
     return request.headers.get("X-Poll") == "1" or "If-None-Match" in request.headers
-
-
-def here() -> str:
-    """Where the person is: the page, also when a fragment or a button of it asked."""
-    if request.headers.get("HX-Request") == "true" or request.method not in SAFE:
-        page = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "/")
-        return same_origin_path(page.path + (f"?{page.query}" if page.query else ""))
-    return same_origin_path(request.full_path.rstrip("?"))
 
 
 def _key(request: Request) -> str | None:

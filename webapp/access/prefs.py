@@ -28,7 +28,7 @@ def number(low: int, high: int) -> Callable[[str], int]:
 
 
 def switch(text: str) -> bool:
-    return choice("1", "0", "on", "off", "true", "false")(text) in ("1", "on", "true")
+    return choice("1", "on", "true", "y", "0", "off", "false", "n")(text) in ("1", "on", "true", "y")
 
 
 def seconds(text: str) -> int:

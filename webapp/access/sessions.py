@@ -79,7 +79,7 @@ def live(now: datetime) -> sa.Select[Session]:
 def prune(now: datetime) -> int:
     """Forget sessions that ended a month ago. For the caretaker."""
     gone = db.session.execute(sa.delete(Session).where(Session.created_at < now - LONGEST - timedelta(days=30)))
-    return gone.rowcount
+    return int(gone.rowcount)  # type: ignore[attr-defined]
 
 
 class BrowserSession(dict, SessionMixin):

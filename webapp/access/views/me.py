@@ -8,11 +8,11 @@ from webapp import clock, htmx
 from webapp.access import lifecycle, passwords, prefs, queries, sessions
 from webapp.access.forms import AppearanceForm, ChangePasswordForm, ProfileForm
 from webapp.access.guards import requires
-from webapp.access.login import here
 from webapp.access.models import Session, User
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.security import here
 
 bp = Blueprint("me", __name__, url_prefix="/me")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Blueprint, Response, render_template
 
 from webapp import clock, htmx
@@ -51,7 +53,7 @@ def revoke(token_id: int) -> Response:
     return htmx.changed(None, "/me/tokens", "Token revoked. Programs that use it are refused now", refresh="tokens")
 
 
-def _context() -> dict[str, object]:
+def _context() -> dict[str, Any]:
     with system_scope("a person's own tokens"):
         return {"tokens": queries.own_tokens(principal.id or 0), "form": _form(), "created": "", "now": clock.now()}
 
