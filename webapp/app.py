@@ -6,7 +6,7 @@ import secrets
 from importlib import import_module
 from typing import Any
 
-from flask import Flask, Response, g, redirect, request
+from flask import Flask, Response, current_app, g, redirect, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.middleware.proxy_fix import ProxyFix
 
@@ -53,7 +53,7 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(import_module(name).bp)
     navigation.init(app)
     guards.check(app)
-    app.wsgi_app = gate.Gate(app)  # type: ignore[method-assign]
+    app.wsgi_app = gate.Gate(app)  # type: ignore[assignment,method-assign]
     if hops := settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
     return app
@@ -83,7 +83,10 @@ def begin() -> None:
 
 def ask_for_password() -> Response | None:
     """Whoever signed in with a password that others know chooses their own before anything else."""
-    if not principal.must_change_password or request.endpoint in BEFORE_PASSWORD or request.endpoint == "static.static":
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or view.access.public or request.endpoint in BEFORE_PASSWORD:  # type: ignore[union-attr]
+        return None
+    if not principal.must_change_password:
         return None
     if errors.speaks_json():
         raise Problem(403, "Choose your own password first, at /me/password")
