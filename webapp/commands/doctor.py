@@ -16,6 +16,7 @@ from webapp.commands import exits
 from webapp.config import Settings
 
 GIB = 2**30
+NEWEST_TASKS = 20_000
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,29 @@ def web(settings: Settings) -> Iterator[Finding]:
         )
 
 
+def tasks(settings: Settings) -> Iterator[Finding]:
+    """What must be true of tasks whatever was killed, of the newest ones."""
+    import sqlalchemy as sa
+
+    from webapp import db
+    from webapp.tasks import invariants
+
+    if settings.sqlite and not Path(sa.make_url(settings.database_url).database or "").exists():
+        return
+    try:
+        with db.unit(db.core(settings), "doctor", reading=True) as session:
+            found = invariants.check(session, settings.data, invariants.newest(session, NEWEST_TASKS))
+    except sa.exc.SQLAlchemyError:
+        return  # the check of the database has said it
+    for violation in found:
+        text = f"{violation.subject}: {violation.text} ({violation.invariant})"
+        yield Finding("tasks", False, text, "This is a bug of Muster: keep the data folder and report it.")
+    if not found:
+        yield Finding("tasks", True, f"histories, leases, output and processes of the newest {NEWEST_TASKS:,} agree")
+
+
 # One list; a part of the product adds its check here.
-CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [python, folder, keys, database, broker, web]
+CHECKS: list[Callable[[Settings], Iterator[Finding]]] = [python, folder, keys, database, broker, web, tasks]
 
 
 def _private(path: Path) -> Finding:
