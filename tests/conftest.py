@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
@@ -55,6 +56,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> None:
     passwords.cheap()
+
+
+@pytest.fixture
+def own_logs() -> Iterator[None]:
+    """For tests of commands, which set up the logs of their process."""
+    before, handlers, level = structlog.get_config(), logging.getLogger().handlers[:], logging.getLogger().level
+    yield
+    structlog.configure(**before)
+    logging.getLogger().handlers[:] = handlers
+    logging.getLogger().setLevel(level)
 
 
 @pytest.fixture(scope="session")

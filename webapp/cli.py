@@ -25,6 +25,11 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Run an agent": {
         "agent": "agent",
     },
+    "Let people in": {
+        "user": "people",
+        "token": "people",
+        "organization": "people",
+    },
     "Look after it": {
         "migrate": "database",
         "config": "about",

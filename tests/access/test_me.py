@@ -43,7 +43,14 @@ def test_columns_of_lists_are_kept(vera: Browser, session: Session, cast: Cast) 
 
 
 def test_the_form_can_turn_a_box_off(vera: Browser, session: Session, cast: Cast) -> None:
-    form = {"theme": "light", "density": "compact", "live": "30", "times": "absolute", "tz": "Asia/Tokyo", "boxes": "shortcuts"}
+    form = {
+        "theme": "light",
+        "density": "compact",
+        "live": "30",
+        "times": "absolute",
+        "tz": "Asia/Tokyo",
+        "boxes": "shortcuts",
+    }
     assert vera.post("/me/prefs", data=form).status_code == 303
     assert session.get_one(User, cast.id("vera")).prefs["shortcuts"] is False
     page = vera.get("/me/appearance").text
@@ -69,7 +76,13 @@ def test_unknown_names_are_left_alone(vera: Browser, session: Session, cast: Cas
 
 def test_every_preference_has_a_default_that_it_may_be() -> None:
     for name, (default, parse) in PREFS.items():
-        text = json.dumps(default) if isinstance(default, dict) else str(default).lower() if isinstance(default, bool) else str(default)
+        text = (
+            json.dumps(default)
+            if isinstance(default, dict)
+            else str(default).lower()
+            if isinstance(default, bool)
+            else str(default)
+        )
         assert parse(text) == default, name
 
 

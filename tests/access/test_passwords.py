@@ -18,7 +18,8 @@ def test_what_is_guessed_first_is_refused(weak: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "good", ["seven wooden ladders", "x7#pQ2!vLm90", "correcthorsebattery", "ünïcödé wörds hërë", "a" * 20 + "bcdefgh 123"]
+    "good",
+    ["seven wooden ladders", "x7#pQ2!vLm90", "correcthorsebattery", "ünïcödé wörds hërë", "a" * 20 + "bcdefgh 123"],
 )
 def test_anything_else_is_taken_whatever_it_is_made_of(good: str) -> None:
     assert passwords.weakness(good, ["ana.silva"]) is None
