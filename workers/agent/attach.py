@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Any, Optional
 
 from . import code, process, tree
+from .disk import read_json
 from .folder import TaskFolder
-from .state import read_json
 
 _MAIN = "import sys; sys.path.insert(0, sys.argv[1]); from workers.agent.runner import main; main(sys.argv[2])"
 _ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")

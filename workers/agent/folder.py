@@ -2,7 +2,6 @@
 
 task.json    agent    what was claimed, without secrets; the folder is renamed into place with it
 payload      agent    the verified binary or bundle
-job.json     agent    what exactly to run
 runner.json  runner   which process it is
 permit       agent    the server is about to be asked for the permit to start
 started      runner   from here on the outcome may be unknown
@@ -22,9 +21,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
 from . import tree
+from .disk import read_json, write_json
 from .protocol import ClaimedTask
 from .record import ExitRecord, RecordFile, read
-from .state import WorkDir, read_json, write_json
+from .state import WorkDir
 
 
 class TaskFolder:
@@ -38,7 +38,7 @@ class TaskFolder:
         shown = {**task.to_json(), "secrets": {}, "command_signature": None}
         making = tempfile.mkdtemp(prefix=".new-", dir=work.path("tasks"))
         known = {"task": shown, "received": received, "boot_id": tree.boot_id()}
-        write_json(os.path.join(making, "task.json"), known)
+        write_json(os.path.join(making, "task.json"), known, durable=False)
         path = work.path("tasks", f"{task.task_id}.{task.lease_seq}")
         os.rename(making, path)
         return cls(path)

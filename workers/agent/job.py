@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Optional
 
 from .folder import TaskFolder
+from .protocol import KILL_GRACE_S, LOG_QUOTA, MAX_RESULT
 from .signed import Refused
-from .state import write_json
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _KEPT = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
@@ -23,16 +23,22 @@ class Program:
     recheck: Callable[[], object] = field(default=lambda: None)  # once more, right before the start
 
 
-def write_job(folder: TaskFolder, program: Program) -> None:
+def orders(folder: TaskFolder, program: Program) -> dict[str, Any]:
+    """For the runner; makes the folder that the task runs in."""
     options = folder.task.options
     user = _user(options.run_as)
     scratch = folder.make_scratch(user.pw_uid, user.pw_gid)
-    plugin = program.plugin and {**program.plugin, "result": os.path.join(scratch, "result.json")}
-    write_json(folder.file("job.json"), {
+    result = {"result": os.path.join(scratch, "result.json"), "max_result": MAX_RESULT}
+    plugin = program.plugin and {**program.plugin, **result}
+    return {
         "argv": list(program.argv), "executable": program.executable, "plugin": plugin,
         "cwd": options.cwd or scratch, "env": _environment(folder, scratch, user), "run_as": options.run_as,
-        "timeout": options.execution_timeout, "max_output": options.max_output,
-    })  # fmt: skip
+        "timeout": options.execution_timeout, "grace": KILL_GRACE_S, "max_output": _bounded(options.max_output),
+    }  # fmt: skip
+
+
+def _bounded(limit: Optional[int]) -> int:
+    return LOG_QUOTA if limit is None else min(max(limit, 0), LOG_QUOTA)
 
 
 def _user(name: Optional[str]) -> Any:

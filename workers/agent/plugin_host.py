@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from typing import Any, Callable
 
 from .mask import masked
-from .protocol import MAX_RESULT
 
 
 def body(plugin: dict[str, Any], settings: dict[str, str], secrets: Sequence[str]) -> Callable[[Callable], int]:
@@ -31,7 +30,7 @@ def body(plugin: dict[str, Any], settings: dict[str, str], secrets: Sequence[str
             if is_program:
                 _run_program(plugin, settings)
             else:
-                _keep(masked(_call(plugin), secrets), plugin["result"])
+                _keep(masked(_call(plugin), secrets), plugin["result"], plugin["max_result"])
             _join_threads()
             return 0
         except SystemExit as end:
@@ -72,10 +71,10 @@ def _call(plugin: dict[str, Any]) -> Any:
     return action(*plugin["args"], **plugin["kwargs"])
 
 
-def _keep(value: Any, path: str) -> None:
+def _keep(value: Any, path: str, limit: int) -> None:
     text = json.dumps(value, allow_nan=False)
-    if len(text) > MAX_RESULT:
-        raise ValueError(f"the result has {len(text)} bytes; {MAX_RESULT} are allowed, use a file in $MUSTER_OUT")
+    if len(text) > limit:
+        raise ValueError(f"the result has {len(text)} bytes; {limit} are allowed, use a file in $MUSTER_OUT")
     number = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     with os.fdopen(number, "w") as file:
         file.write(text)

@@ -10,9 +10,10 @@ import pwd
 from dataclasses import dataclass
 from typing import Optional
 
+from .disk import read_json
 from .protocol import TYPES, ClaimedTask
 from .signed import Refused
-from .state import others_may_write, read_json
+from .state import others_may_write
 
 _FIELDS = {"run_as": list, "types": list, "signed_only": bool, "capacity": int}
 

@@ -8,10 +8,10 @@ from typing import Any, Callable, Optional
 from . import journal, protocol, record, stream
 from .client import Client, Final
 from .clock import stamp
+from .disk import read_json
 from .folder import TaskFolder
 from .record import ExitRecord
 from .spool import Entry
-from .state import read_json
 
 _METHODS = {"result": "PUT", "fail": "POST", "cancelled": "POST"}
 _ROUNDS = 3

@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Callable, Optional
 
 from .client import Final
-from .state import WorkDir, read_json, write_json
-from .trust import write_private
+from .disk import read_json, write_json, write_private
+from .state import WorkDir
 
 KEEP_REJECTED_S = 30 * 86400
 _NAME = re.compile(r"(\d{10})-([0-9a-f-]{36})\.json\Z")
@@ -111,7 +111,7 @@ class Spool:
             if name[:10].isdigit()
         ]
         number = max([self._counted(), *highest]) + 1
-        write_json(self._counter, number)
+        write_json(self._counter, number, durable=False)
         return number
 
     def _counted(self) -> int:

@@ -7,14 +7,14 @@ queue/ rejected/ (spool.py)   tasks/ (folder.py)   plugins/   code/   update/
 """
 
 import fcntl
-import json
 import os
 import secrets
 import stat
 from dataclasses import asdict, dataclass
-from typing import Any, Optional
+from typing import Optional
 
 from . import trust
+from .disk import read_json, write_json, write_private
 from .verify import Versions
 
 STARTED_KEPT = 5000
@@ -79,7 +79,7 @@ class WorkDir:
                 return file.read().strip()
         except FileNotFoundError:
             made = secrets.token_hex(16)
-            trust.write_private(self.path("install_id"), made.encode() + b"\n")
+            write_private(self.path("install_id"), made.encode() + b"\n")
             return made
 
     def load_identity(self) -> Identity:
@@ -119,21 +119,7 @@ class WorkDir:
         except FileNotFoundError:
             return
         if len(lines) > STARTED_KEPT:
-            trust.write_private(self.path("started"), b"".join(lines[-STARTED_KEPT // 2 :]))
-
-
-def read_json(path: str) -> Any:
-    """None when there is no such file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-    except FileNotFoundError:
-        return None
-
-
-def write_json(path: str, value: Any) -> None:
-    """The old content or the new, never a part of it, also after a power cut."""
-    trust.write_private(path, json.dumps(value).encode())
+            write_private(self.path("started"), b"".join(lines[-STARTED_KEPT // 2 :]))
 
 
 def others_may_write(path: str) -> bool:

@@ -6,8 +6,9 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from . import protocol
+from .disk import read_json
 from .spool import Spool
-from .state import NotEnrolled, WorkDir, read_json
+from .state import NotEnrolled, WorkDir
 
 if TYPE_CHECKING:
     from .loop import Agent

@@ -8,13 +8,12 @@ root again. The list of withdrawn files lives seven days: withholding news hides
 from __future__ import annotations
 
 import json
-import os
 import re
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
+from .disk import write_private
 from .signed import REVOKED, ROOT, Refused, is_signed_by, key_id, moment
 
 ROLES = frozenset({"root", "manifest", "command"})
@@ -90,31 +89,6 @@ def load(path: str) -> Trust:
 
 def save(trust: Trust, path: str) -> None:
     write_private(path, json.dumps(trust.bundle(), indent=1).encode())
-
-
-def write_private(path: str, content: bytes) -> None:
-    """All or nothing, on the disk when it returns, and for this user only (mkstemp makes 0600)."""
-    folder = os.path.dirname(os.path.abspath(path))
-    number, temporary = tempfile.mkstemp(dir=folder, prefix=".new-")
-    try:
-        with os.fdopen(number, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-    if os.name == "posix":
-        _sync_folder(folder)
-
-
-def _sync_folder(folder: str) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)
 
 
 @contextmanager

@@ -15,8 +15,9 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from .disk import write_private
 from .signed import BINARY, COMMAND, Refused, canonical, is_signed_by, moment
-from .trust import Trust, write_private
+from .trust import Trust
 
 MAX_SIZE = 100 * 1024 * 1024
 # What a task of each kind may run.

@@ -6,11 +6,11 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Any, Optional
 
-from . import attach, protocol, report, stream, verify
+from . import attach, job, protocol, report, stream, verify
 from .attach import Runner
 from .client import Backoff, Final, NotAllowed, Transient, Trouble
 from .folder import TaskFolder
-from .job import Program, write_job
+from .job import Program
 from .kinds import KINDS
 from .record import ExitRecord
 from .signed import Refused
@@ -148,7 +148,7 @@ class Work:
 
     def _execute(self, program: Program) -> None:
         """The runner gets ready while the server is asked."""
-        write_job(self.folder, program)
+        orders = {"job": job.orders(self.folder, program), "secrets": (self.claimed or {}).get("secrets", {})}
         runner = Runner.start(self.folder, program.pass_fds)
         try:
             self.permit()
@@ -159,7 +159,7 @@ class Work:
             raise
         with self._lock:
             self.runner = runner
-            runner.go({"secrets": (self.claimed or {}).get("secrets", {}), "lease_until": self.lease_until})
+            runner.go({**orders, "lease_until": self.lease_until})
 
     def permit(self) -> None:
         """Ask until there is an answer or the lease has ended. From the answer on the server counts it as running."""

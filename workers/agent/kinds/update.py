@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Optional
 
 from .. import code, download, payload, protocol
+from ..disk import read_json, write_json
 from ..record import ExitRecord
 from ..signed import Refused
-from ..state import read_json, write_json
 
 if TYPE_CHECKING:
     from ..loop import Agent
