@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import redis
@@ -14,6 +15,9 @@ import redis
 from webapp import config, queue
 from webapp.commands import exits
 from webapp.config import Settings
+
+if TYPE_CHECKING:
+    from webapp.tasks.invariants import Violation
 
 GIB = 2**30
 NEWEST_TASKS = 20_000
@@ -118,14 +122,10 @@ def tasks(settings: Settings) -> Iterator[Finding]:
     """What must be true of tasks whatever was killed, of the newest ones."""
     import sqlalchemy as sa
 
-    from webapp import db
-    from webapp.tasks import invariants
-
     if settings.sqlite and not Path(sa.make_url(settings.database_url).database or "").exists():
         return
     try:
-        with db.unit(db.core(settings), "doctor", reading=True) as session:
-            found = invariants.check(session, settings.data, invariants.newest(session, NEWEST_TASKS))
+        found = _violations(settings)
     except sa.exc.SQLAlchemyError:
         return  # the check of the database has said it
     for violation in found:
@@ -133,6 +133,18 @@ def tasks(settings: Settings) -> Iterator[Finding]:
         yield Finding("tasks", False, text, "This is a bug of Muster: keep the data folder and report it.")
     if not found:
         yield Finding("tasks", True, f"histories, leases, output and processes of the newest {NEWEST_TASKS:,} agree")
+
+
+def _violations(settings: Settings) -> "list[Violation]":
+    from webapp import db
+    from webapp.tasks import invariants
+
+    app = db.core(settings)
+    with db.unit(app, "doctor", reading=True) as session:
+        found = invariants.check(session, settings.data, invariants.newest(session, NEWEST_TASKS))
+    with app.app_context():
+        db.db.engine.dispose()
+    return found
 
 
 # One list; a part of the product adds its check here.
