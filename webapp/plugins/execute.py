@@ -172,9 +172,16 @@ def _exit_code(code: Any) -> int:
 
 
 def _write_lines_at_once() -> None:
-    """So that output is live, and nothing is held back when the process is killed."""
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    """So that output is live, and nothing is held back when the process is killed.
+
+    New objects over the same descriptors: the inherited ones may believe that they write to a file that can be
+    sought, because that is what they were opened on in the parent.
+    """
+    for number, name in ((1, "stdout"), (2, "stderr")):
+        with contextlib.suppress(OSError, ValueError):
+            getattr(sys, name).flush()
+        stream = open(number, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
 
 
 def _flush() -> None:
