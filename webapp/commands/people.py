@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 import sqlalchemy as sa
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from webapp import clock, config, logs, queue
 from webapp.access import forms, lifecycle, passwords, queries, tokens
@@ -135,11 +135,15 @@ def _unit() -> Iterator[tuple[Actor, datetime]]:
     settings = config.load()
     logs.setup(settings, "command")  # on stderr: what is printed is for scripts
     queue.connect(settings)  # running servers learn of changed rights by it
+    app = core(settings)
     try:
-        with unit(core(settings), "command line"):
+        with unit(app, "command line"):
             yield Actor("system", f"command line ({getpass.getuser()})"), clock.now()
-    except OperationalError as error:
+    except (OperationalError, ProgrammingError) as error:
         raise Exit(FAILED, f"the database cannot be used; run `muster migrate` first ({error.orig})") from None
+    finally:
+        with app.app_context():
+            db.engine.dispose()
 
 
 def _password(file: Any, name: str) -> str:
