@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from tests.browser import Browser
 from tests.cast import Cast
-from webapp.access.models import User
+from webapp.access.models import Audit, User
 from webapp.access.prefs import DEFAULTS, PREFS, of_cookies, read
 
 
@@ -35,6 +35,12 @@ def test_preferences_are_kept_one_by_one(vera: Browser, session: Session, cast: 
     assert vera.htmx("POST", "/me/prefs", data={"split": "55", "live": "0"}).status_code == 204
     assert session.get_one(User, cast.id("vera")).prefs == {"theme": "dark", "split": 55, "live": 0}
     assert 'data-theme="dark"' in vera.get("/me").text
+
+
+def test_they_are_nobody_elses_business(vera: Browser, session: Session) -> None:
+    before = session.query(Audit).count()
+    vera.post("/me/prefs", data={"theme": "dark", "org": "acme"})
+    assert session.query(Audit).count() == before
 
 
 def test_columns_of_lists_are_kept(vera: Browser, session: Session, cast: Cast) -> None:

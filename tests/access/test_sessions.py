@@ -81,6 +81,11 @@ def test_a_wrong_current_password_changes_nothing(vera: Browser, session: Sessio
     assert session.get_one(User, cast.id("vera")).password_hash == before
 
 
+def test_and_cannot_be_guessed_for_long(vera: Browser) -> None:
+    guess = {"current": "guessed words", "password": "eleven green bottles", "again": "eleven green bottles"}
+    assert [vera.post("/me/password", data=guess).status_code for _ in range(11)] == [422] * 10 + [429]
+
+
 def test_one_of_ones_own_can_be_ended(app: Flask, vera: Browser) -> None:
     other = app.test_client().login("vera")  # type: ignore[attr-defined]
     cookie = other.get_cookie("muster_session")

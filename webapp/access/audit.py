@@ -66,6 +66,12 @@ def record(
         events.touch(organization_id)
 
 
+def unremarkable() -> None:
+    """Said by a verb that changes nothing which anybody else should know of."""
+    if act := db.session().info.get("act"):
+        act.recorded = True
+
+
 def apart(app: Flask, organization_ids: Iterable[int | None], action: str, object: str, by: Actor, now: datetime,
           after: dict[str, Any] | None = None) -> None:  # fmt: skip
     """In a transaction of its own, for what is refused: nothing else of that request is kept."""

@@ -143,8 +143,9 @@ def delete_role(role: Role, by: Actor, now: datetime) -> None:
 
 
 def prefer(user: User, prefs: dict[str, Any]) -> None:
-    """How somebody wants the pages is nobody else's business: it changes no right and is not audited."""
+    """How somebody wants the pages is nobody else's business."""
     user.prefs = user.prefs | prefs
+    audit.unremarkable()
     facts.changed()
 
 

@@ -14,7 +14,7 @@ from flask.sessions import SessionInterface, SessionMixin
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 from sqlalchemy.exc import OperationalError
 
-from webapp.access import facts
+from webapp.access import audit, facts
 from webapp.access.models import Session, User
 from webapp.access.principal import Principal
 from webapp.config import LOOPBACK, Settings
@@ -51,6 +51,7 @@ def end_all(user_ids: Collection[int], now: datetime, but: str = "") -> None:
 def choose(session_id: str, organization_id: int | None) -> None:
     """The organisation whose rows the pages show; None = all of them."""
     db.session.get_one(Session, session_id).data = {"organization": organization_id}
+    audit.unremarkable()
     facts.changed()
 
 

@@ -8,11 +8,12 @@ from webapp import clock, htmx
 from webapp.access import lifecycle, passwords, prefs, queries, sessions
 from webapp.access.forms import AppearanceForm, ChangePasswordForm, ProfileForm
 from webapp.access.guards import requires
+from webapp.access.login import BY_PAIR
 from webapp.access.models import Session, User
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
-from webapp.security import here
+from webapp.security import enforce, here
 
 bp = Blueprint("me", __name__, url_prefix="/me")
 
@@ -69,6 +70,7 @@ def password() -> str:
 def change_password() -> Response | tuple[str, int]:
     form = ChangePasswordForm()
     form.about = (principal.username, principal.name)
+    enforce([(BY_PAIR, f"{request.remote_addr} {principal.username}")])  # a stolen session does not get to guess
     stored = myself().password_hash
     db.session.rollback()  # no transaction waits while a password is hashed
     if not form.validate() or not _right(form, stored):
