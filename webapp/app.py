@@ -26,6 +26,9 @@ FEATURES = (
     "webapp.access.views.roles",
     "webapp.access.views.organizations",
     "webapp.access.views.audit",
+    "webapp.tasks.views.listing",
+    "webapp.dashboard.views.home",
+    "webapp.dashboard.views.palette",
 )
 
 # Who finds the principal of a key, by the key's beginning.

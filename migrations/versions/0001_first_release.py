@@ -40,6 +40,22 @@ def upgrade() -> None:
         sa.UniqueConstraint("slug", name=op.f("uq_organization_slug")),
     )
     op.create_table(
+        "package",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("kind", sa.String(length=24), nullable=False),
+        sa.Column("name", sa.String(length=100), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("version", sa.String(length=32), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_package")),
+        sa.UniqueConstraint("kind", "name", "number", name=op.f("uq_package_kind_name_number")),
+    )
+    with op.batch_alter_table("package", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_package_sha256"), ["sha256"], unique=False)
+
+    op.create_table(
         "process",
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("kind", sa.String(length=16), nullable=False),
@@ -52,6 +68,22 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("process", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_process_kind"), ["kind"], unique=False)
+
+    op.create_table(
+        "rest_answer",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("asker", sa.String(length=80), nullable=False),
+        sa.Column("key", sa.String(length=200), nullable=False),
+        sa.Column("fingerprint", sa.String(length=64), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("headers", Json, nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_rest_answer")),
+        sa.UniqueConstraint("asker", "key", name=op.f("uq_rest_answer_asker_key")),
+    )
+    with op.batch_alter_table("rest_answer", schema=None) as batch_op:
+        batch_op.create_index("ix_rest_answer_age", ["created_at"], unique=False)
 
     op.create_table(
         "user",
@@ -81,28 +113,33 @@ def upgrade() -> None:
         sa.Column("version", sa.String(length=32), nullable=False),
         sa.Column("user", sa.String(length=120), nullable=False),
         sa.Column("instance", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.String(length=300), nullable=False),
         sa.Column("tags", Json, nullable=False),
         sa.Column("capabilities", Json, nullable=False),
         sa.Column("facts", Json, nullable=False),
         sa.Column("capacity", sa.Integer(), nullable=False),
         sa.Column("admin_state", sa.String(length=16), nullable=False),
         sa.Column("state_reason", sa.String(length=300), nullable=False),
+        sa.Column("update_to", sa.String(length=32), nullable=False),
         sa.Column("install_id", sa.String(length=64), nullable=False),
         sa.Column("instance_id", sa.String(length=64), nullable=False),
+        sa.Column("superseded", Json, nullable=False),
         sa.Column("beat_seq", sa.BigInteger(), nullable=False),
         sa.Column("credential_hash", sa.String(length=64), nullable=True),
-        sa.Column("next_credential_hash", sa.String(length=64), nullable=True),
         sa.Column("credential_at", UtcDateTime(), nullable=True),
-        sa.Column("next_credential_at", UtcDateTime(), nullable=True),
+        sa.Column("issued", Json, nullable=False),
+        sa.Column("rotate_asked_at", UtcDateTime(), nullable=True),
         sa.Column("enrolled_at", UtcDateTime(), nullable=False),
         sa.Column("enrolled_with_id", sa.Integer(), nullable=True),
         sa.Column("last_seen_at", UtcDateTime(), nullable=True),
         sa.Column("offline_since", UtcDateTime(), nullable=True),
+        sa.Column("address", sa.String(length=64), nullable=False),
         sa.Column("running", sa.Integer(), nullable=False),
         sa.Column("spooled", sa.Integer(), nullable=False),
+        sa.Column("rejected", sa.Integer(), nullable=False),
         sa.Column("free_disk", sa.BigInteger(), nullable=True),
         sa.Column("load", sa.Double(), nullable=True),
-        sa.Column("skew_ms", sa.Integer(), nullable=True),
+        sa.Column("skew_ms", sa.BigInteger(), nullable=True),
         sa.Column("deleted_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
@@ -113,7 +150,8 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_agent_uuid")),
     )
     with op.batch_alter_table("agent", schema=None) as batch_op:
-        batch_op.create_index("ix_agent_hostname", ["organization_id", "hostname"], unique=False)
+        batch_op.create_index("ix_agent_hostname", ["organization_id", "hostname", "id"], unique=False)
+        batch_op.create_index("ix_agent_install", ["organization_id", "install_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_agent_last_seen_at"), ["last_seen_at"], unique=False)
 
     op.create_table(
@@ -168,6 +206,66 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_batch_organization_id_id")),
         sa.UniqueConstraint("uuid", name=op.f("uq_batch_uuid")),
+    )
+    op.create_table(
+        "calendar",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("policy", sa.String(length=20), nullable=False),
+        sa.Column("weekend", Json, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("changed_at", UtcDateTime(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_calendar_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calendar")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_calendar_organization_id_id")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_calendar_uuid")),
+    )
+    with op.batch_alter_table("calendar", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_calendar_changed",
+            ["changed_at"],
+            unique=False,
+            sqlite_where=sa.text("changed_at IS NOT NULL"),
+            postgresql_where=sa.text("changed_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "uq_calendar_name",
+            ["organization_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.create_table(
+        "enrolment_token",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("key", sa.String(length=8), nullable=False),
+        sa.Column("secret_hash", sa.String(length=64), nullable=False),
+        sa.Column("note", sa.String(length=300), nullable=False),
+        sa.Column("tags", Json, nullable=False),
+        sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("max_uses", sa.Integer(), nullable=False),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("expires_at", UtcDateTime(), nullable=False),
+        sa.Column("used_at", UtcDateTime(), nullable=True),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_enrolment_token_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_enrolment_token")),
+        sa.UniqueConstraint("key", name=op.f("uq_enrolment_token_key")),
     )
     op.create_table(
         "event",
@@ -227,6 +325,34 @@ def upgrade() -> None:
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_object_organization_id_id")),
         sa.UniqueConstraint("organization_id", "type", "key", name=op.f("uq_object_organization_id_type_key")),
     )
+    op.create_table(
+        "object_set",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("type", sa.String(length=32), nullable=False),
+        sa.Column("query", sa.String(length=500), nullable=False),
+        sa.Column("picked", Json, nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_object_set_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_object_set")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_object_set_organization_id_id")),
+    )
+    with op.batch_alter_table("object_set", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_object_set_name",
+            ["organization_id", "name"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
     op.create_table(
         "plugin_setting",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
@@ -289,6 +415,21 @@ def upgrade() -> None:
         batch_op.create_index("ix_task_count_sum", ["organization_id", "status", "delta"], unique=False)
 
     op.create_table(
+        "task_ended",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("hour", UtcDateTime(), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("delta", sa.Integer(), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_task_ended_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_task_ended")),
+    )
+    with op.batch_alter_table("task_ended", schema=None) as batch_op:
+        batch_op.create_index("ix_task_ended_sum", ["organization_id", "hour", "status", "delta"], unique=False)
+
+    op.create_table(
         "task_limit",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("name", sa.String(length=64), nullable=False),
@@ -300,6 +441,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_task_limit")),
         sa.UniqueConstraint("organization_id", "name", name=op.f("uq_task_limit_organization_id_name")),
     )
+    op.create_table(
+        "test",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("slug", sa.String(length=100), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("technique", sa.String(length=64), nullable=False),
+        sa.Column("requires", Json, nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_test_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_test")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_test_organization_id_id")),
+    )
+    with op.batch_alter_table("test", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_test_slug",
+            ["organization_id", "slug"],
+            unique=True,
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
     op.create_table(
         "token",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -322,6 +492,98 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_token_user_id"), ["user_id"], unique=False)
 
     op.create_table(
+        "agent_tag",
+        sa.Column("agent_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("tag", sa.String(length=64), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "agent_id"],
+            ["agent.organization_id", "agent.id"],
+            name=op.f("fk_agent_tag_organization_id_agent_id_agent"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_agent_tag_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "tag", name=op.f("pk_agent_tag")),
+    )
+    with op.batch_alter_table("agent_tag", schema=None) as batch_op:
+        batch_op.create_index("ix_agent_tag", ["organization_id", "tag", "agent_id"], unique=False)
+
+    op.create_table(
+        "build",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("test_id", sa.BigInteger(), nullable=False),
+        sa.Column("platform", sa.String(length=16), nullable=False),
+        sa.Column("arch", sa.String(length=16), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
+        sa.Column("size", sa.BigInteger(), nullable=False),
+        sa.Column("stored_as", sa.String(length=36), nullable=False),
+        sa.Column("min_agent", sa.String(length=32), nullable=False),
+        sa.Column("enabled", sa.Boolean(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("revoked_at", UtcDateTime(), nullable=True),
+        sa.Column("revoked_why", sa.String(length=300), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "test_id"],
+            ["test.organization_id", "test.id"],
+            name=op.f("fk_build_organization_id_test_id_test"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_build_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_build")),
+        sa.UniqueConstraint(
+            "test_id", "platform", "arch", "version", name=op.f("uq_build_test_id_platform_arch_version")
+        ),
+        sa.UniqueConstraint("uuid", name=op.f("uq_build_uuid")),
+    )
+    with op.batch_alter_table("build", schema=None) as batch_op:
+        batch_op.create_index("ix_build_test", ["test_id", "version"], unique=False)
+
+    op.create_table(
+        "calendar_day",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("calendar_id", sa.Integer(), nullable=False),
+        sa.Column("date", sa.Date(), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("source", sa.String(length=120), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "calendar_id"],
+            ["calendar.organization_id", "calendar.id"],
+            name=op.f("fk_calendar_day_organization_id_calendar_id_calendar"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_calendar_day_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_calendar_day")),
+        sa.UniqueConstraint("calendar_id", "date", name=op.f("uq_calendar_day_calendar_id_date")),
+    )
+    op.create_table(
+        "heartbeat",
+        sa.Column("agent_id", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("load", sa.Double(), nullable=True),
+        sa.Column("free_disk", sa.BigInteger(), nullable=True),
+        sa.Column("running", sa.Integer(), nullable=False),
+        sa.Column("spooled", sa.Integer(), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["agent_id"], ["agent.id"], name=op.f("fk_heartbeat_agent_id_agent"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_heartbeat_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("agent_id", "at", name=op.f("pk_heartbeat")),
+    )
+    op.create_table(
         "membership",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
@@ -339,6 +601,73 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
         sa.UniqueConstraint("user_id", "organization_id", name=op.f("uq_membership_user_id_organization_id")),
     )
+    op.create_table(
+        "schedule",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("name", sa.String(length=200), nullable=False),
+        sa.Column("spec", Json, nullable=True),
+        sa.Column("definition_id", sa.Integer(), nullable=True),
+        sa.Column("group_id", sa.Integer(), nullable=True),
+        sa.Column("type", sa.String(length=24), nullable=False),
+        sa.Column("what", sa.String(length=200), nullable=False),
+        sa.Column("rule", Json, nullable=False),
+        sa.Column("timezone", sa.String(length=64), nullable=False),
+        sa.Column("calendar_id", sa.Integer(), nullable=True),
+        sa.Column("calendar_version", sa.Integer(), nullable=True),
+        sa.Column("misfire", sa.String(length=8), nullable=False),
+        sa.Column("overlap", sa.String(length=8), nullable=False),
+        sa.Column("starts_at", UtcDateTime(), nullable=True),
+        sa.Column("ends_at", UtcDateTime(), nullable=True),
+        sa.Column("seed", sa.String(length=32), nullable=False),
+        sa.Column("text", sa.String(length=500), nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("reason", sa.String(length=500), nullable=False),
+        sa.Column("paused_at", UtcDateTime(), nullable=True),
+        sa.Column("paused_by", sa.String(length=120), nullable=False),
+        sa.Column("resume_at", UtcDateTime(), nullable=True),
+        sa.Column("due_at", UtcDateTime(), nullable=True),
+        sa.Column("next_run_at", UtcDateTime(), nullable=True),
+        sa.Column("last_slot_at", UtcDateTime(), nullable=False),
+        sa.Column("last_run_at", UtcDateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("created_by_id", sa.Integer(), nullable=True),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_by", sa.String(length=120), nullable=False),
+        sa.Column("deleted_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "calendar_id"],
+            ["calendar.organization_id", "calendar.id"],
+            name=op.f("fk_schedule_organization_id_calendar_id_calendar"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_schedule_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_schedule_organization_id_id")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_schedule_uuid")),
+    )
+    with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_schedule_calendar",
+            ["calendar_id"],
+            unique=False,
+            sqlite_where=sa.text("calendar_id IS NOT NULL"),
+            postgresql_where=sa.text("calendar_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_schedule_due",
+            ["due_at"],
+            unique=False,
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.create_index("ix_schedule_list", ["organization_id", "deleted_at", "name"], unique=False)
+        batch_op.create_index("ix_schedule_next", ["organization_id", "next_run_at"], unique=False)
+
     op.create_table(
         "task",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
@@ -577,6 +906,53 @@ def upgrade() -> None:
         batch_op.create_index("ix_object_task_object", ["object_id", "id"], unique=False)
 
     op.create_table(
+        "schedule_slot",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("schedule_id", sa.Integer(), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("agent", sa.String(length=36), nullable=False),
+        sa.Column("ended", sa.String(length=8), nullable=False),
+        sa.Column("reason", sa.String(length=16), nullable=True),
+        sa.Column("text", sa.String(length=500), nullable=False),
+        sa.Column("note", sa.String(length=8), nullable=True),
+        sa.Column("moved_from", sa.Date(), nullable=True),
+        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("until", UtcDateTime(), nullable=True),
+        sa.Column("batch_id", sa.BigInteger(), nullable=True),
+        sa.Column("waiting", Json, nullable=True),
+        sa.Column("look_at", UtcDateTime(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("calendar_version", sa.Integer(), nullable=True),
+        sa.Column("settled_at", UtcDateTime(), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "schedule_id"],
+            ["schedule.organization_id", "schedule.id"],
+            name=op.f("fk_schedule_slot_organization_id_schedule_id_schedule"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_schedule_slot_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule_slot")),
+        sa.UniqueConstraint("schedule_id", "at", "agent", name=op.f("uq_schedule_slot_schedule_id_at_agent")),
+    )
+    with op.batch_alter_table("schedule_slot", schema=None) as batch_op:
+        batch_op.create_index(
+            "ix_schedule_slot_look",
+            ["look_at"],
+            unique=False,
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_schedule_slot_missed",
+            ["organization_id", "at"],
+            unique=False,
+            sqlite_where=sa.text("ended = 'missed'"),
+            postgresql_where=sa.text("ended = 'missed'"),
+        )
+
+    op.create_table(
         "task_edge",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("parent_id", BigKey, nullable=False),
@@ -631,6 +1007,19 @@ def downgrade() -> None:
         batch_op.drop_index("ix_task_edge_child")
 
     op.drop_table("task_edge")
+    with op.batch_alter_table("schedule_slot", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_schedule_slot_missed",
+            sqlite_where=sa.text("ended = 'missed'"),
+            postgresql_where=sa.text("ended = 'missed'"),
+        )
+        batch_op.drop_index(
+            "ix_schedule_slot_look",
+            sqlite_where=sa.text("look_at IS NOT NULL"),
+            postgresql_where=sa.text("look_at IS NOT NULL"),
+        )
+
+    op.drop_table("schedule_slot")
     with op.batch_alter_table("object_task", schema=None) as batch_op:
         batch_op.drop_index("ix_object_task_object")
 
@@ -677,12 +1066,47 @@ def downgrade() -> None:
         batch_op.drop_index("ix_task_batch")
 
     op.drop_table("task")
+    with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.drop_index("ix_schedule_next")
+        batch_op.drop_index("ix_schedule_list")
+        batch_op.drop_index(
+            "ix_schedule_due",
+            sqlite_where=sa.text("due_at IS NOT NULL"),
+            postgresql_where=sa.text("due_at IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_schedule_calendar",
+            sqlite_where=sa.text("calendar_id IS NOT NULL"),
+            postgresql_where=sa.text("calendar_id IS NOT NULL"),
+        )
+
+    op.drop_table("schedule")
     op.drop_table("membership")
+    op.drop_table("heartbeat")
+    op.drop_table("calendar_day")
+    with op.batch_alter_table("build", schema=None) as batch_op:
+        batch_op.drop_index("ix_build_test")
+
+    op.drop_table("build")
+    with op.batch_alter_table("agent_tag", schema=None) as batch_op:
+        batch_op.drop_index("ix_agent_tag")
+
+    op.drop_table("agent_tag")
     with op.batch_alter_table("token", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_token_user_id"))
 
     op.drop_table("token")
+    with op.batch_alter_table("test", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_test_slug", sqlite_where=sa.text("deleted_at IS NULL"), postgresql_where=sa.text("deleted_at IS NULL")
+        )
+
+    op.drop_table("test")
     op.drop_table("task_limit")
+    with op.batch_alter_table("task_ended", schema=None) as batch_op:
+        batch_op.drop_index("ix_task_ended_sum")
+
+    op.drop_table("task_ended")
     with op.batch_alter_table("task_count", schema=None) as batch_op:
         batch_op.drop_index("ix_task_count_sum")
 
@@ -694,6 +1118,14 @@ def downgrade() -> None:
     op.drop_table("session")
     op.drop_table("role")
     op.drop_table("plugin_setting")
+    with op.batch_alter_table("object_set", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_object_set_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+
+    op.drop_table("object_set")
     op.drop_table("object")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(
@@ -708,6 +1140,20 @@ def downgrade() -> None:
         batch_op.drop_index("ix_event_organization")
 
     op.drop_table("event")
+    op.drop_table("enrolment_token")
+    with op.batch_alter_table("calendar", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_calendar_name",
+            sqlite_where=sa.text("deleted_at IS NULL"),
+            postgresql_where=sa.text("deleted_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_calendar_changed",
+            sqlite_where=sa.text("changed_at IS NOT NULL"),
+            postgresql_where=sa.text("changed_at IS NOT NULL"),
+        )
+
+    op.drop_table("calendar")
     op.drop_table("batch")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(
@@ -718,14 +1164,23 @@ def downgrade() -> None:
     op.drop_table("audit")
     with op.batch_alter_table("agent", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_agent_last_seen_at"))
+        batch_op.drop_index("ix_agent_install")
         batch_op.drop_index("ix_agent_hostname")
 
     op.drop_table("agent")
     op.drop_table("user")
+    with op.batch_alter_table("rest_answer", schema=None) as batch_op:
+        batch_op.drop_index("ix_rest_answer_age")
+
+    op.drop_table("rest_answer")
     with op.batch_alter_table("process", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_process_kind"))
 
     op.drop_table("process")
+    with op.batch_alter_table("package", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_package_sha256"))
+
+    op.drop_table("package")
     op.drop_table("organization")
     with op.batch_alter_table("audit_seal", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_audit_seal_organization_id"))

@@ -21,7 +21,7 @@ from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
 from webapp.tasks import graph, kinds, search, states, wake
-from webapp.tasks.models import Count, Task, new_uuid
+from webapp.tasks.models import Count, Ended, Task, new_uuid
 from webapp.tasks.reasons import Reason
 from webapp.tasks.states import Status, Trigger
 
@@ -72,14 +72,15 @@ def hashed(token: str) -> str:
 # --- people -------------------------------------------------------------------------------------------------
 
 
-def cancel(task: Task, by: Actor, now: datetime) -> None:
+def cancel(task: Task, by: Actor, now: datetime, text: str | None = None) -> None:
     """Withdraw it if it has not started; ask its executor to stop it if it has."""
     if task.status in states.STARTED:
         request_stop(task, by, now)
     elif task.final:
         raise Refused("final", f"This task finished before it could be cancelled. It is now {task.looks.label}")
     else:
-        _move(task, Status.CANCELLED, by, now, ended_at=now, token_hash=None, cancel_requested_by=by.name)
+        _move(task, Status.CANCELLED, by, now, ended_at=now, token_hash=None, cancel_requested_by=by.name,
+              event={"text": text})
         _finished(task, by, now)
 
 
@@ -94,7 +95,7 @@ def request_stop(task: Task, by: Actor, now: datetime) -> None:
     )
     events.record(task.organization_id, "task.stop_requested", "task", task.id, by, now)
     if task.executor == "agent":
-        wake.agents_after_commit([task])  # a worker looks every 2 s
+        wake.agents_after_commit([task], wake.BEAT)  # a worker looks every 2 s
 
 
 def run_now(task: Task, by: Actor, now: datetime) -> None:
@@ -493,6 +494,7 @@ def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime,
         for task in tasks
     )
     count((task.organization_id, before, task.status) for task in tasks)
+    _count_ends(tasks, before, now)
 
 
 def count(moves: Iterable[tuple[int, Status | None, str]]) -> None:
@@ -504,6 +506,18 @@ def count(moves: Iterable[tuple[int, Status | None, str]]) -> None:
     rows = [{"organization_id": o, "status": s, "delta": d} for (o, s), d in sums.items() if d]
     if rows:
         db.session.execute(sa.insert(Count), rows)
+
+
+def _count_ends(tasks: Sequence[Task], before: Status | None, now: datetime) -> None:
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    rows = []
+    for task in tasks:
+        if task.status in states.FINAL:
+            rows.append({"organization_id": task.organization_id, "hour": hour, "status": task.status, "delta": 1})
+        if before in states.FINAL:  # what was inferred has turned out to be something else
+            rows.append({"organization_id": task.organization_id, "hour": hour, "status": before, "delta": -1})
+    if rows:
+        db.session.execute(sa.insert(Ended), rows)
 
 
 def ring(tasks: Iterable[Task]) -> None:

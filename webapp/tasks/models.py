@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,9 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Base, BigKey, OrgScoped
-from webapp.tasks import states
-from webapp.tasks.reasons import ADVICE, Reason
-from webapp.tasks.states import Status
+from webapp.tasks.answers import Answers
 from webapp.tasks.triggers import TRIGGERS as TRIGGERS
 
 
@@ -38,7 +36,7 @@ class Batch(OrgScoped, Base):
     created_by: Mapped[str] = mapped_column(sa.String(120))
 
 
-class Task(OrgScoped, Base):
+class Task(Answers, OrgScoped, Base):
     """One run by one executor. Never re-run in place: a retry or reschedule is a new row."""
 
     __tablename__ = "task"
@@ -50,6 +48,12 @@ class Task(OrgScoped, Base):
         # Lists are keyed by batch: each filter that can be rare reads an index that is already in that order.
         sa.Index("ix_task_batch", "batch_id", "deleted_at", "latest", "status"),
         sa.Index("ix_task_newest", "organization_id", "batch_id"),
+        sa.Index(
+            "ix_task_claim_id",
+            "claim_id",
+            sqlite_where=sa.text("claim_id IS NOT NULL"),
+            postgresql_where=sa.text("claim_id IS NOT NULL"),
+        ),
         sa.Index("ix_task_by_status", "organization_id", "status", "batch_id"),
         sa.Index("ix_task_by_type", "organization_id", "type", "batch_id"),
         sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
@@ -60,6 +64,21 @@ class Task(OrgScoped, Base):
             "batch_id",
             sqlite_where=sa.text("schedule_id IS NOT NULL"),
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
+        ),
+        # What of a schedule is still open; which objects a plugin has covered.
+        sa.Index(
+            "ix_task_open_of_schedule",
+            "schedule_id",
+            "status",
+            sqlite_where=sa.text("schedule_id IS NOT NULL"),
+            postgresql_where=sa.text("schedule_id IS NOT NULL"),
+        ),
+        sa.Index(
+            "ix_task_input",
+            "plugin_id",
+            "input",
+            sqlite_where=sa.text("plugin_id IS NOT NULL"),
+            postgresql_where=sa.text("plugin_id IS NOT NULL"),
         ),
         sa.Index(
             "ix_task_claim",
@@ -166,6 +185,7 @@ class Task(OrgScoped, Base):
     error: Mapped[str | None] = mapped_column(sa.Text)
     traceback: Mapped[str | None] = mapped_column(sa.Text)
     result: Mapped[dict[str, Any] | None]
+    report_sha256: Mapped[str | None] = mapped_column(sa.String(64))  # of the agent's last word that was taken
     outcome_known: Mapped[bool] = mapped_column(default=True)
     late: Mapped[bool] = mapped_column(default=False)
     progress: Mapped[int | None]
@@ -179,79 +199,6 @@ class Task(OrgScoped, Base):
     deleted_at: Mapped[datetime | None]
 
     batch: Mapped[Batch] = relationship(viewonly=True, primaryjoin="foreign(Task.batch_id) == Batch.id")
-
-    @property
-    def state(self) -> Status:
-        return Status(self.status)
-
-    @property
-    def open(self) -> bool:
-        return self.status in states.OPEN
-
-    @property
-    def final(self) -> bool:
-        return self.status in states.FINAL
-
-    @property
-    def waiting(self) -> bool:
-        return self.status in states.WAITING
-
-    @property
-    def started(self) -> bool:
-        return self.status in states.STARTED
-
-    @property
-    def cancelling(self) -> bool:
-        return self.open and self.cancel_requested_at is not None
-
-    @property
-    def cancellable(self) -> bool:
-        return self.open and self.cancel_requested_at is None
-
-    @property
-    def deletable(self) -> bool:
-        return self.final and self.deleted_at is None
-
-    @property
-    def retryable(self) -> bool:
-        return self.latest and self.status in states.FINAL - {Status.COMPLETED}
-
-    @property
-    def reschedulable(self) -> bool:
-        return self.final
-
-    @property
-    def runnable_now(self) -> bool:
-        return self.waiting
-
-    @property
-    def root_id(self) -> int:
-        return self.original_task_id or self.id
-
-    @property
-    def looks(self) -> states.Look:
-        return states.LOOKS[self.state]
-
-    @property
-    def reason_label(self) -> str:
-        return ADVICE[Reason(self.reason)].label if self.reason in ADVICE else (self.reason or "")
-
-    @property
-    def reason_hint(self) -> str:
-        return ADVICE[Reason(self.reason)].hint if self.reason in ADVICE else ""
-
-    @property
-    def queue_time(self) -> timedelta | None:
-        begun = self.started_at or self.ended_at
-        return begun - self.created_at if begun else None
-
-    @property
-    def run_time(self) -> timedelta | None:
-        return self.ended_at - self.started_at if self.started_at and self.ended_at else None
-
-    @property
-    def success_exit_codes(self) -> list[int]:
-        return self.options.get("success_exit_codes") or [0]
 
 
 class Edge(OrgScoped, Base):
@@ -334,5 +281,17 @@ class Count(OrgScoped, Base):
     __table_args__ = (sa.Index("ix_task_count_sum", "organization_id", "status", "delta"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    status: Mapped[str] = mapped_column(sa.String(12))
+    delta: Mapped[int]
+
+
+class Ended(OrgScoped, Base):
+    """How many tasks ended in each hour, by status: deltas like `Count`, for the charts of the dashboard."""
+
+    __tablename__ = "task_ended"
+    __table_args__ = (sa.Index("ix_task_ended_sum", "organization_id", "hour", "status", "delta"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    hour: Mapped[datetime]
     status: Mapped[str] = mapped_column(sa.String(12))
     delta: Mapped[int]

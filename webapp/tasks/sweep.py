@@ -12,11 +12,14 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from webapp import events
+from webapp.agents import hearing
+from webapp.agents.models import Agent
+from webapp.agents.states import REMOVED, SILENCED
 from webapp.db import db
 from webapp.events import SYSTEM
 from webapp.tasks import launch, lifecycle, states
 from webapp.tasks.lifecycle import Refused
-from webapp.tasks.models import Count, Task
+from webapp.tasks.models import Count, Ended, Task
 from webapp.tasks.spec import ANYONE
 from webapp.tasks.states import Status
 
@@ -39,6 +42,8 @@ def expire_unclaimed(now: datetime) -> int:
 def time_out(now: datetime) -> int:
     """Past its deadline, though its executor may be alive."""
     over = sa.select(Task).where(Task.status.in_(states.LEASED), Task.deadline < now)
+    if not hearing.sure(now):  # an agent that could not report may have ended in time
+        over = over.where(Task.executor != "agent")
     return _each(over, lambda task: lifecycle.time_out(task, SYSTEM, now))
 
 
@@ -50,11 +55,23 @@ def lose_workers(now: datetime) -> int:
 
 def lose_agents(now: datetime) -> int:
     """What an agent had not started is handed on when the lease ends; what it had, after the grace."""
+    if not hearing.sure(now):
+        return 0
     agents = sa.select(Task).where(Task.executor == "agent")
     unstarted = agents.where(Task.status.in_(states.UNSTARTED), Task.lease_until < now)
     started = agents.where(Task.status.in_(states.STARTED), Task.lease_until < now - AGENT_OFFLINE)
     lost = _each(unstarted, lambda task: lifecycle.lose(task, SYSTEM, now))
     return lost + _each(started, lambda task: lifecycle.lose(task, SYSTEM, now))
+
+
+def lose_removed_agents(now: datetime) -> int:
+    """Whoever is revoked, gone or doubted holds nothing any more; what waits for one that is gone waits in vain."""
+    silenced = sa.select(Agent.id).where(Agent.state.in_(SILENCED))
+    gone = sa.select(Agent.id).where(Agent.state.in_(REMOVED))
+    held = sa.select(Task).where(Task.status.in_(states.LEASED), Task.agent_id.in_(silenced))
+    waiting = sa.select(Task).where(Task.status.in_(states.WAITING), Task.agent_id.in_(gone))
+    lost = _each(held, lambda task: lifecycle.lose(task, SYSTEM, now))
+    return lost + _each(waiting, lambda task: lifecycle.cancel(task, SYSTEM, now, "Its agent is gone"))
 
 
 def flag_unreachable(now: datetime) -> int:
@@ -95,25 +112,25 @@ def ring_again(now: datetime, broker_lost_its_memory: bool = False) -> int:
     return len(ids)
 
 
-def fold_counts(now: datetime, most: int = 5_000) -> int:
+def fold_counts(now: datetime) -> int:
+    return _fold(Count, ("organization_id", "status")) + _fold(Ended, ("organization_id", "hour", "status"))
+
+
+def _fold(model: type[Count] | type[Ended], keys: tuple[str, ...], most: int = 5_000) -> int:
     """Add old deltas up into one row each. Only as many as were read are removed, so none is counted twice."""
-    rows = db.session.execute(
-        sa.select(Count.id, Count.organization_id, Count.status, Count.delta)
-        .order_by(Count.id)
-        .limit(most)
-        .with_for_update(skip_locked=True)
-    ).all()
-    sums: dict[tuple[int, str], int] = {}
-    for row in rows:
-        sums[row.organization_id, row.status] = sums.get((row.organization_id, row.status), 0) + row.delta
+    columns = [getattr(model, name) for name in keys]
+    old = sa.select(model.id, model.delta, *columns).order_by(model.id).limit(most).with_for_update(skip_locked=True)
+    rows = db.session.execute(old).all()
+    sums: dict[tuple[object, ...], int] = {}
+    for row_id, delta, *key in rows:
+        sums[tuple(key)] = sums.get(tuple(key), 0) + delta
     if len(rows) < 2 * len(sums) or not rows:
         return 0
-    db.session.execute(
-        sa.delete(Count).where(Count.id.in_([row.id for row in rows])), execution_options={"synchronize_session": False}
-    )
-    db.session.execute(
-        sa.insert(Count), [{"organization_id": o, "status": s, "delta": d} for (o, s), d in sums.items() if d] or []
-    )
+    gone = sa.delete(model).where(model.id.in_([row.id for row in rows]))
+    db.session.execute(gone, execution_options={"synchronize_session": False})
+    folded = [dict(zip(keys, key, strict=True)) | {"delta": delta} for key, delta in sums.items() if delta]
+    if folded:
+        db.session.execute(sa.insert(model), folded)
     return len(rows)
 
 
@@ -143,5 +160,6 @@ def _each(rows: sa.Select[Task], verb: Callable[[Task], object]) -> int:
 
 
 ROUND: tuple[Callable[[datetime], int], ...] = (
-    release_due, fan_out, expire_unclaimed, time_out, lose_workers, lose_agents, flag_unreachable, give_up_stops, ring_again,
+    release_due, fan_out, expire_unclaimed, time_out, lose_workers, lose_agents, lose_removed_agents, flag_unreachable,
+    give_up_stops, ring_again,
 )  # fmt: skip

@@ -1,0 +1,168 @@
+"""What the dashboard shows: sums that are kept anyway, and short newest-first looks; nothing that grows with the years."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.orm import load_only
+
+from webapp.agents.models import Agent
+from webapp.agents.states import ONLINE_FOR, State
+from webapp.db import db
+from webapp.processes import beats
+from webapp.tasks import output, queries
+from webapp.tasks.models import Ended, Task
+from webapp.tasks.states import STARTED, Status
+
+HOURS = 24
+DAYS = 7
+SHOWN = 6
+LAST_LINES = 5
+SHOWN_COLUMNS = (*queries.COLUMNS, Task.not_before, Task.progress_text)
+GOOD, BAD = Status.COMPLETED, (Status.FAILED, Status.EXPIRED, Status.TERMINATED)
+
+
+@dataclass(frozen=True)
+class Period:
+    """One bar of the volume chart."""
+
+    at: datetime
+    good: int
+    bad: int
+    other: int
+
+    @property
+    def total(self) -> int:
+        return self.good + self.bad + self.other
+
+
+@dataclass(frozen=True)
+class Failure:
+    task: Task
+    last_lines: str
+
+
+@dataclass(frozen=True)
+class Capacity:
+    workers: int
+    slots: int
+    busy: int
+    waiting: int
+    oldest: datetime | None
+    agents: int
+    online: int
+
+
+def now_counts(organization_ids: Iterable[int]) -> dict[str, int]:
+    return queries.counts(organization_ids)
+
+
+def ended(organization_ids: Iterable[int], since: datetime) -> dict[tuple[datetime, str], int]:
+    summed = (
+        sa.select(Ended.hour, Ended.status, sa.func.sum(Ended.delta))
+        .where(Ended.organization_id.in_(list(organization_ids)), Ended.hour >= since)
+        .group_by(Ended.hour, Ended.status)
+    )
+    return {(hour, status): int(total) for hour, status, total in db.session.execute(summed)}
+
+
+def by_hour(sums: dict[tuple[datetime, str], int], now: datetime) -> list[Period]:
+    first = _hour(now) - timedelta(hours=HOURS - 1)
+    return [_period(sums, first + timedelta(hours=n), timedelta(hours=1)) for n in range(HOURS)]
+
+
+def by_day(sums: dict[tuple[datetime, str], int], now: datetime) -> list[Period]:
+    """Runs of 24 hours up to now: the reader's midnight is not the server's."""
+    first = _hour(now) + timedelta(hours=1) - timedelta(days=DAYS)
+    return [_period(sums, first + timedelta(days=n), timedelta(days=1)) for n in range(DAYS)]
+
+
+def _period(sums: dict[tuple[datetime, str], int], start: datetime, length: timedelta) -> Period:
+    inside = [(status, total) for (hour, status), total in sums.items() if start <= hour < start + length]
+    good = sum(total for status, total in inside if status == GOOD)
+    bad = sum(total for status, total in inside if status in BAD)
+    return Period(start, good, bad, sum(total for _, total in inside) - good - bad)
+
+
+def success_rate(periods: Iterable[Period]) -> float | None:
+    """Of those that ended well or badly; None when there were none."""
+    periods = list(periods)
+    good, bad = sum(p.good for p in periods), sum(p.bad for p in periods)
+    return good / (good + bad) if good + bad else None
+
+
+def _hour(moment: datetime) -> datetime:
+    return moment.replace(minute=0, second=0, microsecond=0)
+
+
+def running(limit: int = SHOWN) -> list[Task]:
+    found = (
+        sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(Task.status.in_(STARTED), Task.deleted_at.is_(None))
+    )
+    return list(db.session.scalars(found.order_by(Task.started_at).limit(limit)))
+
+
+def due_next(limit: int = SHOWN) -> list[Task]:
+    found = sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(Task.status == Status.SCHEDULED)
+    return list(db.session.scalars(found.order_by(Task.not_before, Task.id).limit(limit)))
+
+
+def failures(organization_ids: Iterable[int], data: Path, limit: int = SHOWN) -> list[Failure]:
+    """The newest tasks that nothing has made good since, each with the last lines that it printed."""
+    found = (
+        sa.select(Task)
+        .options(load_only(*SHOWN_COLUMNS))
+        .where(
+            Task.organization_id.in_(list(organization_ids)),
+            Task.status == Status.FAILED,
+            Task.latest.is_(True),
+            Task.deleted_at.is_(None),
+        )
+    )
+    tasks = db.session.scalars(found.order_by(Task.batch_id.desc()).limit(limit))
+    return [Failure(task, _last_lines(data, task.uuid)) for task in tasks]
+
+
+def _last_lines(data: Path, uuid: str) -> str:
+    try:
+        return output.tail(output.folder(data, uuid), "both", LAST_LINES, 2_048).strip()
+    except OSError:
+        return ""
+
+
+def capacity(counts: dict[str, int], now: datetime) -> Capacity:
+    workers = beats.alive("worker", now)
+    oldest = sa.select(Task.queued_at).where(Task.status == Status.PENDING).order_by(Task.queued_at).limit(1)
+    mine = sa.select(sa.func.count()).select_from(Agent).where(Agent.state == State.ACTIVE, Agent.deleted_at.is_(None))
+    return Capacity(
+        workers=len(workers),
+        slots=sum(int(worker.facts.get("slots", 0)) for worker in workers),
+        busy=sum(int(worker.facts.get("running", 0)) for worker in workers),
+        waiting=counts.get(Status.PENDING, 0),
+        oldest=db.session.scalar(oldest) if counts.get(Status.PENDING) else None,
+        agents=db.session.scalar(mine) or 0,
+        online=db.session.scalar(mine.where(Agent.last_seen_at > now - ONLINE_FOR)) or 0,
+    )
+
+
+def done_by(user_id: int | None) -> set[str]:
+    """The steps of the first-run list that really happened, in this organisation or by this person."""
+    if user_id is None:
+        return set()
+    mine = Task.created_by_id == user_id
+    asked = {
+        "seen": Task.status == GOOD,
+        "own": sa.and_(mine, Task.trigger.in_(("manual", "adhoc", "api"))),
+        "retried": sa.and_(mine, Task.trigger.in_(("retry", "reschedule"))),
+        "scheduled": Task.schedule_id.is_not(None),
+    }
+    found = {
+        step for step, condition in asked.items() if db.session.scalar(sa.select(Task.id).where(condition).limit(1))
+    }
+    if db.session.scalar(sa.select(Agent.id).offset(1).limit(1)):
+        found.add("agent")  # the first one is the server's own
+    return found
