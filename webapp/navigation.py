@@ -54,6 +54,16 @@ MENU: dict[str, tuple[Item, ...]] = {
     ),
 }
 
+# Pages that share a place in the menu.
+TABS: dict[str, tuple[Item, ...]] = {
+    "tasks": (
+        Item("Activity", "/tasks", "tasks", P.TASKS_READ),
+        Item("Definitions", "/tasks/definitions", "definitions", P.DEFINITIONS_READ),
+        Item("Groups", "/tasks/groups", "groups", P.DEFINITIONS_READ),
+        Item("Schedules", "/tasks/schedules", "schedules", P.SCHEDULES_READ),
+    ),
+}
+
 ME = (
     ("Profile", "/me"),
     ("Appearance", "/me/appearance"),
@@ -66,7 +76,8 @@ ME = (
 def init(app: Flask) -> None:
     """Once all features are in: a menu item leads somewhere, or it is not there."""
     urls = app.url_map.bind("localhost")
-    app.extensions["menu"] = {title: [item for item in menu if _leads(urls, item.href)] for title, menu in MENU.items()}
+    for name, places in (("menu", MENU), ("tabs", TABS)):
+        app.extensions[name] = {title: [item for item in items if _leads(urls, item.href)] for title, items in places.items()}
 
 
 def sections(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
@@ -79,6 +90,13 @@ def sections(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
     ]
 
 
+def tabs(app: Flask, who: Principal, name: str, path: str) -> list[dict[str, Any]]:
+    """For `ui/tabs.html`; nothing where there would be only one."""
+    shown = [item for item in app.extensions["tabs"][name] if item.permission is None or who.can(item.permission)]
+    made = [{"label": item.label, "href": item.href, "count": None, "current": item.href == path} for item in shown]
+    return made if len(made) > 1 else []
+
+
 def _shown(item: Item, path: str) -> dict[str, Any]:
     below = item.href != "/" and path.startswith(f"{item.href}/")
     return {"label": item.label, "href": item.href, "icon": item.icon, "current": path == item.href or below}
@@ -86,9 +104,9 @@ def _shown(item: Item, path: str) -> dict[str, Any]:
 
 def _leads(urls: MapAdapter, href: str) -> bool:
     try:
-        urls.match(href)
+        _, values = urls.match(href)
     except RequestRedirect:
         return True
     except HTTPException:
         return False
-    return True
+    return not values  # /tasks/<id> takes any word

@@ -56,17 +56,23 @@ def context() -> dict[str, Any]:
         "principal": principal._get_current_object(),  # type: ignore[attr-defined]
         "prefs": principal.prefs if principal else prefs.of_cookies(request.cookies),
         "nav": navigation.sections(current_app, principal, request.path),
+        "tabs_of": tabs_of,
         "banners": [found for banner in current_app.extensions["banners"] if (found := banner())],
         "flashes": Flashes(),
         "server_time": clock.now(),
     }
 
 
+def tabs_of(name: str) -> list[dict[str, Any]]:
+    return navigation.tabs(current_app, principal, name, request.path.rstrip("/"))
+
+
 class Flashes:
     """Read when a page shows them: a fragment, which does not, leaves them for the next page."""
 
     def __iter__(self) -> Any:
-        for category, text in get_flashed_messages(with_categories=True):
+        kept: Any = get_flashed_messages(with_categories=True)
+        for category, text in kept:
             yield "success" if category == "message" else category, text
 
 

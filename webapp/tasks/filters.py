@@ -65,7 +65,7 @@ class Filter:
 
     def plain(self) -> list[tuple[str, str]]:
         """The canonical query string's pairs: sorted, without what is empty."""
-        pairs: list[tuple[str, str]] = [("q", " ".join(_quoted(word) for word in self.words))] if self.words else []
+        pairs: list[tuple[str, str]] = [("q", " ".join(quoted(word) for word in self.words))] if self.words else []
         for name in LISTS:
             pairs += [(name, value) for value in sorted(getattr(self, name))]
         for name in ("since", "until"):
@@ -168,5 +168,5 @@ def _moment(name: str, value: str, now: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def _quoted(word: str) -> str:
+def quoted(word: str) -> str:
     return f'"{word}"' if re.search(r"[\s:]", word) else word

@@ -30,6 +30,7 @@ STARTED = frozenset({S.EXECUTING, S.REPORTING})
 UNSTARTED = frozenset({S.ASSIGNED, S.DOWNLOADING})
 OPEN = WAITING | LEASED
 FINAL = frozenset(S) - OPEN
+BAD = frozenset({S.FAILED, S.TERMINATED, S.EXPIRED})  # what "run the failed ones again" means
 
 # from → to. A move that is not here cannot be made; a verb in lifecycle.py makes those that are.
 MOVES: dict[Status, frozenset[Status]] = {
@@ -74,6 +75,7 @@ LOOKS: dict[Status, Look] = {
     S.EXPIRED: Look("Expired", "neutral", "expired"),
     S.SKIPPED: Look("Skipped", "neutral", "skipped"),
 }
+CANCELLING = Look("Cancelling", "warning", "terminated")
 
 # The four earlier vocabularies, in any case. Each word selects a set.
 ALIASES: dict[str, frozenset[Status]] = {

@@ -1,0 +1,135 @@
+"""What a task answers about itself, whether it was loaded to be changed or read as plain columns."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from webapp.tasks import states
+from webapp.tasks.reasons import ADVICE, Reason
+from webapp.tasks.states import Status
+
+
+class Answers:
+    if TYPE_CHECKING:
+        id: Any
+        status: Any
+        latest: Any
+        original_task_id: Any
+        executor: Any
+        owner: Any
+        target: Any
+        agent_name: Any
+        options: Any
+        reason: Any
+        error: Any
+        created_at: Any
+        started_at: Any
+        ended_at: Any
+        deleted_at: Any
+        cancel_requested_at: Any
+        unreachable_at: Any
+        retry_number: Any
+        outcome: Any
+        late: Any
+        note_count: Any
+        trigger: Any
+
+    @property
+    def state(self) -> Status:
+        return Status(self.status)
+
+    @property
+    def open(self) -> bool:
+        return self.status in states.OPEN
+
+    @property
+    def final(self) -> bool:
+        return self.status in states.FINAL
+
+    @property
+    def waiting(self) -> bool:
+        return self.status in states.WAITING
+
+    @property
+    def started(self) -> bool:
+        return self.status in states.STARTED
+
+    @property
+    def cancelling(self) -> bool:
+        return self.open and self.cancel_requested_at is not None
+
+    @property
+    def cancellable(self) -> bool:
+        return self.open and self.cancel_requested_at is None
+
+    @property
+    def deletable(self) -> bool:
+        return self.final and self.deleted_at is None
+
+    @property
+    def retryable(self) -> bool:
+        return self.latest and self.status in states.FINAL - {Status.COMPLETED}
+
+    @property
+    def reschedulable(self) -> bool:
+        return self.final
+
+    @property
+    def runnable_now(self) -> bool:
+        return self.waiting
+
+    @property
+    def root_id(self) -> int:
+        return self.original_task_id or self.id
+
+    @property
+    def looks(self) -> states.Look:
+        return states.LOOKS[self.state]
+
+    @property
+    def shown(self) -> states.Look:
+        """How its row looks: a stop that is under way is not over."""
+        return states.CANCELLING if self.cancelling else self.looks
+
+    @property
+    def marked(self) -> bool:
+        """Is there anything to say beside its name?"""
+        odd = self.retry_number or self.outcome or self.late or self.unreachable_at or self.note_count
+        return bool(odd) or self.trigger == states.Trigger.ADHOC
+
+    @property
+    def reason_label(self) -> str:
+        return ADVICE[Reason(self.reason)].label if self.reason in ADVICE else (self.reason or "")
+
+    @property
+    def reason_hint(self) -> str:
+        return ADVICE[Reason(self.reason)].hint if self.reason in ADVICE else ""
+
+    @property
+    def headline(self) -> str:
+        """Why it ended as it did, in one line."""
+        told = (self.error or "").strip().split("\n", 1)[0][:300]
+        return ": ".join(part for part in (self.reason_label, told) if part)
+
+    @property
+    def place(self) -> str:
+        """Where it runs, or is to run, in words."""
+        if self.agent_name or self.executor == "worker":
+            return self.agent_name or "Worker"
+        if self.owner == "tags":
+            return f"Tag {', '.join(self.target.get('tags', []))}"
+        return {"all": "All agents", "anyone": "Anyone"}.get(self.owner) or str(self.target.get("user") or "")
+
+    @property
+    def queue_time(self) -> timedelta | None:
+        begun = self.started_at or self.ended_at
+        return begun - self.created_at if begun else None
+
+    @property
+    def run_time(self) -> timedelta | None:
+        return self.ended_at - self.started_at if self.started_at and self.ended_at else None
+
+    @property
+    def success_exit_codes(self) -> list[int]:
+        return self.options.get("success_exit_codes") or [0]

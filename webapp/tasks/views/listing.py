@@ -1,0 +1,133 @@
+"""The list of tasks: batches, newest first, by the filters of the address."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.tasks import columns, filters, menus, queries
+from webapp.tasks.address import Address
+from webapp.tasks.filters import Filter, FilterError
+from webapp.tasks.models import Batch
+from webapp.tasks.queries import COUNT_CAP, Page
+
+bp = Blueprint("tasks", __name__, url_prefix="/tasks")
+
+FRESH = timedelta(days=1)  # failures that the window's title tells of
+RELATIVE = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)")
+
+
+@bp.get("/")
+@requires(Permission.TASKS_READ)
+def index() -> Response:
+    # What a poll asks for is shared by all who have the same rights; beside the filters stand one's own views.
+    address = Address.of(request.args)
+    every = 60 if _relative(address) else 0
+    return polling.cached(personal=htmx.wanted() and not address.polled, every=every)(_index)(address)
+
+
+@bp.get("/batches/<batch_id>")
+@requires(Permission.TASKS_READ)
+@polling.cached
+def batch(batch_id: str) -> Response:
+    """The tasks of one act; opened in the list, its first ones, those that failed before the others."""
+    found = get_or_404(Batch, uuid=batch_id)
+    address = Address.of(request.args)
+    chosen = filters.parse(request.args, clock.now())
+    opened = "in" in request.args
+    rows = queries.children(found, chosen, address.per + 1, address.after, worst_first=opened)
+    return htmx.page("tasks/batch.html", "tasks/_children.html", batch=found, tasks=rows[: address.per], address=address,
+                     more=len(rows) > address.per, opened=opened, line=queries.line(found), **_frame())  # fmt: skip
+
+
+@bp.get("/choices")
+@requires(Permission.TASKS_READ)
+def choices() -> Response | str:
+    """What a filter offers, when somebody opens its menu."""
+    address, name = Address.of(request.args), request.args.get("of", "")
+    if not htmx.wanted() or name not in ("more", *menus.TYPED):
+        return redirect(address.url())  # type: ignore[return-value]
+    if name == "more":
+        return render_template("tasks/_more.html", menus=menus.rest(address, full=True))
+    return render_template("tasks/_choices.html", menu=menus.filled(name, address))
+
+
+def _index(address: Address) -> Response:
+    try:
+        chosen = filters.parse(request.args, clock.now())
+    except FilterError as error:
+        return _refused(address, error)
+    listing = _listing(address, chosen)
+    response = htmx.page("tasks/index.html", "tasks/polled.html" if address.polled else "tasks/filtered.html", **listing)
+    if not htmx.wanted():
+        return response
+    if address.polled:
+        response.headers["X-New"] = str(listing["new"])
+    else:
+        response.headers["HX-Push-Url"] = address.here()
+    return htmx.tell(response, {"counts": {"failed": listing["failed"], "running": listing["running"]}})
+
+
+def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
+    upto = address.seen or None
+    page = queries.page(chosen, address.per, address.after, address.before, upto)
+    kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
+    total = queries.total(chosen, kept)
+    seen = upto or (page.lines[0].batch.id if page.lines and not (address.after or address.before) else 0)
+    return _around(address, page, kept) | {
+        "total": total, "capped": total >= COUNT_CAP and not chosen.empty, "seen": seen,
+        "new": queries.newer_than(chosen, upto, 99) if upto else 0, "failed": _failed(page),
+    }  # fmt: skip
+
+
+def _around(address: Address, page: Page, kept: dict[str, int], message: str = "") -> dict[str, Any]:
+    return _frame() | {
+        "address": address, "page": page, "message": message, "everything": sum(kept.values()),
+        "running": sum(kept.get(status, 0) for status in filters.states.STARTED),
+        "pills": menus.pills(address, principal, kept), "chips": menus.chips(address), "menus": menus.bar(address, principal),
+        "sharing": sum(name in menus.SHARING for name, _ in address.filters),
+    }  # fmt: skip
+
+
+def _frame() -> dict[str, Any]:
+    return {
+        "columns": columns.shown(principal), "all_columns": columns.COLUMNS,
+        "orgs": {org.id: org for org in principal.orgs}, "selectable": _selectable(),
+    }  # fmt: skip
+
+
+def _selectable() -> bool:
+    """Boxes stand only where something can be done with what they select."""
+    acting = (Permission.TASKS_CANCEL, Permission.TASKS_DELETE, Permission.TASKS_CREATE, Permission.TASKS_NOTES)
+    return any(principal.can(permission) for permission in acting)
+
+
+def _refused(address: Address, error: FilterError) -> Response:
+    """The list stays as it is, and the search box says what it did not understand."""
+    if htmx.wanted():
+        response = current_app.make_response((error.text, 422))
+        response.headers.update({"HX-Retarget": "#q-msg", "HX-Reswap": "innerHTML", "Content-Type": "text/plain"})
+        return htmx.vary(response)
+    kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
+    nothing = _around(address, Page(), kept, error.text) | {"total": 0, "capped": False, "seen": 0, "new": 0, "failed": 0}
+    return htmx.page("tasks/index.html", "tasks/index.html", 422, **nothing)
+
+
+def _relative(address: Address) -> bool:
+    """Does what it shows change by the clock alone?"""
+    return any(
+        name in ("since", "until") and value[:1].isdigit() and "-" not in value or name == "q" and RELATIVE.search(value)
+        for name, value in address.filters
+    )
+
+
+def _failed(page: Page) -> int:
+    since = clock.now() - FRESH
+    return sum(1 for line in page.lines if line.failed and line.batch.created_at > since)
