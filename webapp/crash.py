@@ -9,7 +9,17 @@ from __future__ import annotations
 import os
 import signal
 
-POINTS = ("launched", "committed", "rung", "claimed", "permitted", "ended", "finished", "released", "fired")
+# Each has one place in the code, which greps as crash_here("name"):
+POINTS = (
+    "launched",  # the rows are inserted, nothing is committed
+    "committed",  # the database has it, nobody has been told
+    "rung",  # the broker has been told, nobody has been answered
+    "claimed",  # the rows are a worker's, its slots do not know yet
+    "permitted",  # the row says executing, nothing runs
+    "ended",  # the child has ended, the row does not say so
+    "finished",  # the end is written, and what follows from it and the commit are not
+    "released",  # the row is in the queue, the ring and the commit are not
+)
 _left: dict[str, int] = {}
 
 

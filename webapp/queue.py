@@ -19,6 +19,7 @@ from sqlalchemy.orm import Session, scoped_session
 
 from webapp import clock
 from webapp.config import Settings
+from webapp.crash import crash_here
 
 NAME = "work"  # one queue only: an RQ worker on several loses the job that it was about to take when it is killed
 DRAIN = "workers.jobs.drain"
@@ -183,11 +184,15 @@ def _committed(session: Session) -> None:
     if session.in_nested_transaction():  # SQLAlchemy says "committed" for savepoints too
         return
     calls, session.info["after_commit"] = session.info["after_commit"], {}
+    if calls:
+        crash_here("committed")
     for call in calls:
         try:
             call()
         except Exception:  # the work is committed: what follows it must not turn the answer into a failure
             log.exception("a call after the commit failed")
+    if calls:
+        crash_here("rung")
 
 
 def _rolled_back(session: Session) -> None:

@@ -6,6 +6,7 @@ there may be more, so a long task never holds up the other slots and no ring is 
 
 from __future__ import annotations
 
+import contextlib
 import queue as queues
 import threading
 import time
@@ -103,9 +104,9 @@ class Executor:
             if room < 1 or self.stopping.is_set():
                 return 0
             claimed = self.ledger.write(lambda _: claim.for_worker(self.name, room, clock.now()))
+            crash_here("claimed")
             self.slots.more = len(claimed) == room
             self.slots.take(len(claimed))
-        crash_here("claimed")
         for each in claimed:
             self._todo.put(each)
         return len(claimed)
@@ -127,11 +128,14 @@ class Executor:
         self.ledger.stop()
 
     def _hand_back_unstarted(self) -> None:
-        try:
-            while (claimed := self._todo.get_nowait()) is not None:
-                self.ledger.write(partial(self._hand_back, claimed))
-        except (queues.Empty, lifecycle.Refused):
-            pass
+        while True:
+            try:
+                claimed = self._todo.get_nowait()
+            except queues.Empty:
+                return
+            with contextlib.suppress(lifecycle.Refused):
+                if claimed is not None:
+                    self.ledger.write(partial(self._hand_back, claimed))
 
     def _hand_back(self, claimed: Claimed, session: Session) -> None:
         task = session.merge(claimed.task, load=False)
@@ -161,23 +165,24 @@ class Executor:
 
     def _keep(self) -> None:
         """Renew leases, hear stop requests, tell that the worker lives, and look for work while no ring can come."""
-        renewed = beaten = polled = 0.0
+        renewed = heard = beaten = asked = 0.0
         while not self.stopping.wait(0.5) or self.runs:
             tick = time.monotonic()
             try:
                 if self.runs and tick - renewed >= RENEW:
                     renewed = tick
                     self._renew()
-                if self.runs and tick - polled >= LOOK_FOR_STOPS:
-                    polled = tick
+                if self.runs and tick - heard >= LOOK_FOR_STOPS:
+                    heard = tick
                     self._hear_stops()
                 if tick - beaten >= beats.EVERY:
                     beaten = tick
                     self._beat()
-                if queue.away_since() and not self.stopping.is_set() and tick - polled >= POLL_WITHOUT_BROKER:
-                    polled = tick
-                    queue.ping()
-                    self.claim()
+                # Asked, not waited for: RQ tries again in silence, and an idle worker has nothing else to say to it.
+                if not self.stopping.is_set() and tick - asked >= POLL_WITHOUT_BROKER:
+                    asked = tick
+                    if not queue.ping():
+                        self.claim()
             except Exception:
                 log.exception("the worker's keeper failed a round")
 

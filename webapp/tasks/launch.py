@@ -10,6 +10,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from webapp.agents.models import Agent
+from webapp.crash import crash_here
 from webapp.db import db, writing
 from webapp.events import Actor
 from webapp.tasks import kinds, lifecycle, search, targets
@@ -49,6 +50,7 @@ def launch(
     _link(parents, tasks)
     lifecycle.note(tasks, None, by, now)
     search.add(tasks)
+    crash_here("launched")
     lifecycle.ring(tasks)
     return batch
 

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import events, queue
+from webapp.crash import crash_here
 from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
@@ -296,6 +297,7 @@ def verdict(task: Task, end: End) -> tuple[Status, Reason | None]:
 def release(task: Task, by: Actor, now: datetime) -> None:
     """Due, or its last parent has ended."""
     _move(task, Status.PENDING, by, now, queued_at=now)
+    crash_here("released")
     ring([task])
 
 
@@ -370,6 +372,7 @@ def _infer_failure(task: Task, reason: Reason, code: int, text: str, by: Actor, 
 
 def _finished(task: Task, by: Actor, now: datetime, may_retry: bool = True) -> None:
     """The one hook behind every end: the next attempt, or else the children."""
+    crash_here("finished")
     if task.reason or task.error:
         search.refresh(task)
     if may_retry and wants_retry(task):

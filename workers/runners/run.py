@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from flask import Flask
+from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from webapp import clock
@@ -21,7 +22,7 @@ from webapp.events import Actor
 from webapp.files import queries as files
 from webapp.files import store
 from webapp.plugins import queries as plugins
-from webapp.tasks import lifecycle, output, search, states
+from webapp.tasks import late, lifecycle, output, search, states
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import LEASE, End, Refused
 from webapp.tasks.models import Task
@@ -34,6 +35,8 @@ from workers.runners.warm import Handle, NotStarted, WarmParent, Work
 ENTRY = "webapp.plugins.execute:run_plugin"
 LOOK = 0.5  # seconds between looks at the journal
 TELL_PROGRESS = 1.0
+TELL_AGAIN = 1.0
+TELL_FOR = 600.0  # seconds for which the database may be away before an end is given up
 ENVIRONMENT = ("PATH", "LANG", "LC_ALL", "TZ", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 log = structlog.get_logger("run")
@@ -48,6 +51,7 @@ class Run:
         self.lost = threading.Event()
         self._handle: Handle | None = None
         self._cancelled = threading.Event()
+        self._abandoned = threading.Event()
 
     def go(self) -> None:
         asked = time.monotonic()
@@ -66,7 +70,7 @@ class Run:
         crash_here("ended")
         if record.exit_code == states.OUTCOME_UNKNOWN:
             output.settle(output.folder(self.settings.data, self.uuid))  # its last bytes may not be in the index
-        if not self.lost.is_set():
+        if not (self.lost.is_set() and record.reason == "cancelled"):
             self.intake.read()
             self._end(self._told(record))
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -77,12 +81,13 @@ class Run:
             self._handle.cancel()
 
     def lose(self) -> None:
-        """The lease is void: kill the child, write nothing."""
+        """The lease is void: kill the child. What it has become by then is told as late news, if it ended by itself."""
         self.lost.set()
         self.cancel()
 
     def abandon(self) -> None:
         """The worker must go and the task is not done: stop it, and say so while the lease is ours."""
+        self._abandoned.set()
         if self._handle is not None:
             self._handle.cancel()
 
@@ -147,6 +152,8 @@ class Run:
 
     def _told(self, record: ExitRecord) -> End:
         """The child's own word on an error comes first: an exit code cannot say why."""
+        if record.reason == "cancelled" and self._abandoned.is_set() and not self._cancelled.is_set():
+            return self._abandoned_end(record)
         error = self.intake.error or {}
         own = record.reason is None and bool(error)
         return End(
@@ -157,12 +164,33 @@ class Run:
             dropped_bytes=record.dropped_bytes,
         )  # fmt: skip
 
+    def _abandoned_end(self, record: ExitRecord) -> End:
+        """Nobody asked for this stop, so it is no termination: it is a failure, whose reason is known."""
+        return End(
+            exit_code=states.OUTCOME_UNKNOWN, reason=Reason.WORKER_LOST, error="Its worker was stopped while it ran",
+            stdout_size=record.sizes.get("stdout", 0), stderr_size=record.sizes.get("stderr", 0),
+            dropped_bytes=record.dropped_bytes,
+        )  # fmt: skip
+
     def _end(self, end: End) -> None:
+        """Told until the database hears it, for nobody else knows how the task ended."""
+        until = time.monotonic() + TELL_FOR
+        while True:
+            try:
+                return self._tell_end(end)
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("an end cannot be written now", task=self.uuid, error=str(error.orig))
+                time.sleep(TELL_AGAIN)
+
+    def _tell_end(self, end: End) -> None:
         """In one transaction: files, objects, the end itself and what follows it."""
         try:
             self.ledger.write(lambda session: self._write_end(session, end, clock.now()))
         except Refused as refusal:
-            log.warning("an end came too late", task=self.uuid, why=refusal.text)
+            resolved = self.ledger.write(lambda session: self._write_late(session, end, clock.now()))
+            log.warning("an end came too late", task=self.uuid, why=refusal.text, believed=resolved)
 
     def _write_end(self, session: Session, end: End, now: datetime) -> None:
         task = session.merge(self.task, load=False)
@@ -172,6 +200,16 @@ class Run:
             lifecycle.fail(task, self.lease, self.by, now, end)
         else:
             lifecycle.finish(task, self.lease, self.by, now, end)
+        self._keep_what_it_left(session, task, now)
+
+    def _write_late(self, session: Session, end: End, now: datetime) -> bool:
+        task = session.get_one(Task, self.task.id)
+        resolved = late.accept(task, self.lease, self.by, now, end)
+        if resolved:
+            self._keep_what_it_left(session, task, now)
+        return resolved
+
+    def _keep_what_it_left(self, session: Session, task: Task, now: datetime) -> None:
         search.add_log(task.id, *self._ends_of_output())
         if not self.intake.empty:
             self._keep(session, task, now)
