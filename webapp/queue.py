@@ -105,6 +105,11 @@ def publish(channel: str, data: str | bytes) -> bool:
     return _line.call(lambda r: r.publish(channel, data) >= 0, False)
 
 
+def ask(question: Callable[[Any], Answer], otherwise: Answer) -> Answer:
+    """For what has no function of its own here: `question` gets the client."""
+    return _line.call(question, otherwise)
+
+
 def length() -> int | None:
     """Rings that wait for a worker; None while the broker is away."""
     return _line.call(lambda r: r.llen(f"rq:queue:{NAME}"), None)

@@ -210,7 +210,6 @@ def upgrade() -> None:
     op.create_table(
         "calendar",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("policy", sa.String(length=20), nullable=False),
         sa.Column("weekend", Json, nullable=False),
@@ -226,7 +225,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_calendar")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_calendar_organization_id_id")),
-        sa.UniqueConstraint("uuid", name=op.f("uq_calendar_uuid")),
     )
     with op.batch_alter_table("calendar", schema=None) as batch_op:
         batch_op.create_index(
@@ -604,7 +602,6 @@ def upgrade() -> None:
     op.create_table(
         "schedule",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("uuid", sa.String(length=36), nullable=False),
         sa.Column("name", sa.String(length=200), nullable=False),
         sa.Column("spec", Json, nullable=True),
         sa.Column("definition_id", sa.Integer(), nullable=True),
@@ -648,7 +645,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_schedule_organization_id_id")),
-        sa.UniqueConstraint("uuid", name=op.f("uq_schedule_uuid")),
     )
     with op.batch_alter_table("schedule", schema=None) as batch_op:
         batch_op.create_index(
@@ -732,6 +728,7 @@ def upgrade() -> None:
         sa.Column("error", sa.Text(), nullable=True),
         sa.Column("traceback", sa.Text(), nullable=True),
         sa.Column("result", Json, nullable=True),
+        sa.Column("report_sha256", sa.String(length=64), nullable=True),
         sa.Column("outcome_known", sa.Boolean(), nullable=False),
         sa.Column("late", sa.Boolean(), nullable=False),
         sa.Column("progress", sa.Integer(), nullable=True),
@@ -785,11 +782,25 @@ def upgrade() -> None:
             postgresql_where=sa.text("status = 'pending'"),
         )
         batch_op.create_index(
+            "ix_task_claim_id",
+            ["claim_id"],
+            unique=False,
+            sqlite_where=sa.text("claim_id IS NOT NULL"),
+            postgresql_where=sa.text("claim_id IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_task_due",
             ["not_before"],
             unique=False,
             sqlite_where=sa.text("status = 'scheduled'"),
             postgresql_where=sa.text("status = 'scheduled'"),
+        )
+        batch_op.create_index(
+            "ix_task_input",
+            ["plugin_id", "input"],
+            unique=False,
+            sqlite_where=sa.text("plugin_id IS NOT NULL"),
+            postgresql_where=sa.text("plugin_id IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_task_leased",
@@ -799,6 +810,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
         )
         batch_op.create_index("ix_task_newest", ["organization_id", "batch_id"], unique=False)
+        batch_op.create_index(
+            "ix_task_open_of_schedule",
+            ["schedule_id", "status"],
+            unique=False,
+            sqlite_where=sa.text("schedule_id IS NOT NULL"),
+            postgresql_where=sa.text("schedule_id IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_task_waiting",
             ["expires_at"],
@@ -1040,6 +1058,11 @@ def downgrade() -> None:
             sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
             postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
         )
+        batch_op.drop_index(
+            "ix_task_open_of_schedule",
+            sqlite_where=sa.text("schedule_id IS NOT NULL"),
+            postgresql_where=sa.text("schedule_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_task_newest")
         batch_op.drop_index(
             "ix_task_leased",
@@ -1047,9 +1070,19 @@ def downgrade() -> None:
             postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
         )
         batch_op.drop_index(
+            "ix_task_input",
+            sqlite_where=sa.text("plugin_id IS NOT NULL"),
+            postgresql_where=sa.text("plugin_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_task_due",
             sqlite_where=sa.text("status = 'scheduled'"),
             postgresql_where=sa.text("status = 'scheduled'"),
+        )
+        batch_op.drop_index(
+            "ix_task_claim_id",
+            sqlite_where=sa.text("claim_id IS NOT NULL"),
+            postgresql_where=sa.text("claim_id IS NOT NULL"),
         )
         batch_op.drop_index(
             "ix_task_claim", sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")

@@ -18,7 +18,8 @@ class Agent(OrgScoped, Base):
     __tablename__ = "agent"
     __table_args__ = (
         sa.UniqueConstraint("organization_id", "id"),
-        sa.Index("ix_agent_hostname", "organization_id", "hostname"),
+        sa.Index("ix_agent_hostname", "organization_id", "hostname", "id"),
+        sa.Index("ix_agent_install", "organization_id", "install_id"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -29,31 +30,37 @@ class Agent(OrgScoped, Base):
     version: Mapped[str] = mapped_column(sa.String(32), default="")
     user: Mapped[str] = mapped_column(sa.String(120), default="")
     instance: Mapped[str] = mapped_column(sa.String(64), default="")
+    note: Mapped[str] = mapped_column(sa.String(300), default="")
     tags: Mapped[list[str]] = mapped_column(default=list)
     capabilities: Mapped[list[str]] = mapped_column(default=list)
     facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
     capacity: Mapped[int] = mapped_column(default=4)
     state: Mapped[str] = mapped_column("admin_state", sa.String(16), default=State.ACTIVE)
     state_reason: Mapped[str] = mapped_column(sa.String(300), default="")
+    update_to: Mapped[str] = mapped_column(sa.String(32), default="")
 
-    # Who it is: an install, its live process, and a credential of which only the hash is kept.
+    # Who it is: an install, its live process, and credentials of which only the hashes are kept. Those that were
+    # issued and not used yet wait beside the one in use, because the answer that brought one may have been lost.
     install_id: Mapped[str] = mapped_column(sa.String(64), default="")
     instance_id: Mapped[str] = mapped_column(sa.String(64), default="")
+    superseded: Mapped[list[Any]] = mapped_column(default=list)  # earlier processes: [instance_id, agent's time]
     beat_seq: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     credential_hash: Mapped[str | None] = mapped_column(sa.String(64))
-    next_credential_hash: Mapped[str | None] = mapped_column(sa.String(64))
     credential_at: Mapped[datetime | None]
-    next_credential_at: Mapped[datetime | None]
+    issued: Mapped[list[Any]] = mapped_column(default=list)  # [hash, when]
+    rotate_asked_at: Mapped[datetime | None]
     enrolled_at: Mapped[datetime]
     enrolled_with_id: Mapped[int | None]
 
     last_seen_at: Mapped[datetime | None] = mapped_column(index=True)
     offline_since: Mapped[datetime | None]
+    address: Mapped[str] = mapped_column(sa.String(64), default="")
     running: Mapped[int] = mapped_column(default=0)
     spooled: Mapped[int] = mapped_column(default=0)
+    rejected: Mapped[int] = mapped_column(default=0)
     free_disk: Mapped[int | None] = mapped_column(sa.BigInteger)
     load: Mapped[float | None]
-    skew_ms: Mapped[int | None]
+    skew_ms: Mapped[int | None] = mapped_column(sa.BigInteger)
     deleted_at: Mapped[datetime | None]
 
     @property
@@ -68,11 +75,107 @@ class Agent(OrgScoped, Base):
     def active(self) -> bool:
         return self.state == State.ACTIVE and self.deleted_at is None
 
+    @property
+    def removed(self) -> bool:
+        return self.state in states.REMOVED or self.deleted_at is not None
+
+    @property
+    def pausable(self) -> bool:
+        return State.PAUSED in states.MOVES[State(self.state)]
+
+    @property
+    def enableable(self) -> bool:
+        return State.ACTIVE in states.MOVES[State(self.state)]
+
+    @property
+    def disableable(self) -> bool:
+        return State.DISABLED in states.MOVES[State(self.state)]
+
+    @property
+    def revocable(self) -> bool:
+        return State.REVOKED in states.MOVES[State(self.state)]
+
+    @property
+    def rotating(self) -> bool:
+        return self.rotate_asked_at is not None or bool(self.issued)
+
+    @property
+    def skewed(self) -> bool:
+        return self.skew_ms is not None and abs(self.skew_ms) > 30_000
+
+    @property
+    def looks(self) -> states.Look:
+        return states.STATE_LOOKS[State(self.state)]
+
     def silent_for(self, now: datetime) -> timedelta | None:
         return now - self.last_seen_at if self.last_seen_at else None
 
     def presence(self, now: datetime) -> states.Presence:
         return states.presence(self.last_seen_at, now)
 
+    def presence_looks(self, now: datetime) -> states.Look:
+        return states.PRESENCE_LOOKS[self.presence(now)]
+
     def online(self, now: datetime) -> bool:
         return self.active and self.presence(now) == states.Presence.ONLINE
+
+
+class AgentTag(OrgScoped, Base):
+    """The tags of `Agent.tags` as rows, so that lists can be filtered by them on both databases."""
+
+    __tablename__ = "agent_tag"
+    __table_args__ = (
+        sa.ForeignKeyConstraint(
+            ["organization_id", "agent_id"], ["agent.organization_id", "agent.id"], ondelete="CASCADE"
+        ),
+        sa.Index("ix_agent_tag", "organization_id", "tag", "agent_id"),
+    )
+
+    agent_id: Mapped[int] = mapped_column(sa.BigInteger, primary_key=True, autoincrement=False)
+    tag: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+
+
+class Heartbeat(OrgScoped, Base):
+    """How a host was at a moment: one row in ten minutes, for the chart on its page."""
+
+    __tablename__ = "heartbeat"
+
+    agent_id: Mapped[int] = mapped_column(
+        sa.BigInteger, sa.ForeignKey("agent.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(primary_key=True)
+    load: Mapped[float | None]
+    free_disk: Mapped[int | None] = mapped_column(sa.BigInteger)
+    running: Mapped[int]
+    spooled: Mapped[int]
+
+
+class EnrolmentToken(OrgScoped, Base):
+    """`enr_<key>_<secret>`: lets so many hosts in until it expires. Found by its key, kept as a hash."""
+
+    __tablename__ = "enrolment_token"
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(sa.String(8), unique=True)
+    secret_hash: Mapped[str] = mapped_column(sa.String(64))
+    note: Mapped[str] = mapped_column(sa.String(300), default="")
+    tags: Mapped[list[str]] = mapped_column(default=list)
+    network: Mapped[str] = mapped_column(sa.String(64), default="")  # from where it may be used, such as 10.0.0.0/8
+    max_uses: Mapped[int] = mapped_column(default=1)
+    uses: Mapped[int] = mapped_column(default=0)
+    created_at: Mapped[datetime]
+    created_by: Mapped[str] = mapped_column(sa.String(120))
+    created_by_id: Mapped[int | None]
+    expires_at: Mapped[datetime]
+    used_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+    def usable(self, now: datetime) -> bool:
+        return self.revoked_at is None and self.uses < self.max_uses and self.expires_at > now
+
+    def status(self, now: datetime) -> str:
+        if self.revoked_at:
+            return "revoked"
+        if self.uses >= self.max_uses:
+            return "used"
+        return "active" if self.expires_at > now else "expired"

@@ -45,7 +45,7 @@ class Page:
 # --- what tasks need ----------------------------------------------------------------------------------------
 
 
-def active(organization_id: int) -> sa.Select[tuple[Agent]]:
+def active(organization_id: int) -> sa.Select[Agent]:
     """Those that ALL and tags mean."""
     mine = sa.select(Agent).where(Agent.organization_id == organization_id, Agent.deleted_at.is_(None))
     return mine.where(Agent.state.in_(TARGETED)).order_by(Agent.hostname, Agent.id)
@@ -118,13 +118,15 @@ def presences(now: datetime, organization_ids: Collection[int] = ()) -> dict[Pre
     """How many agents are online, stale, offline and never seen; those that are gone do not count."""
     seen = Agent.last_seen_at
     kind = sa.case(
-        (seen.is_(None), Presence.NEVER), (seen > now - ONLINE_FOR, Presence.ONLINE),
-        (seen > now - STALE_FOR, Presence.STALE), else_=Presence.OFFLINE,
+        (seen.is_(None), Presence.NEVER.value), (seen > now - ONLINE_FOR, Presence.ONLINE.value),
+        (seen > now - STALE_FOR, Presence.STALE.value), else_=Presence.OFFLINE.value,
     )  # fmt: skip
-    rows = sa.select(kind, sa.func.count()).where(Agent.deleted_at.is_(None), Agent.state.not_in(REMOVED)).group_by(kind)
+    rows = (
+        sa.select(kind, sa.func.count()).where(Agent.deleted_at.is_(None), Agent.state.not_in(REMOVED)).group_by(kind)
+    )
     if organization_ids:
         rows = rows.where(Agent.organization_id.in_(organization_ids))
-    found = {Presence(name): number for name, number in db.session.execute(rows)}
+    found = {Presence(str(name)): number for name, number in db.session.execute(rows).tuples()}
     return {presence: found.get(presence, 0) for presence in Presence}
 
 
@@ -133,7 +135,7 @@ def fleet_size() -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(_present().subquery())) or 0
 
 
-def where(chosen: Filter, now: datetime) -> sa.Select[tuple[Agent]]:
+def where(chosen: Filter, now: datetime) -> sa.Select[Agent]:
     found = sa.select(Agent).where(Agent.deleted_at.is_(None)) if chosen.removed or chosen.states else _present()
     if chosen.q:
         found = found.where(_matches(chosen.q))
@@ -234,14 +236,16 @@ def _cursor(text: str) -> sa.Tuple:
     return sa.tuple_(sa.literal(hostname), sa.literal(int(number) if number.isdecimal() else 0))
 
 
-def _present() -> sa.Select[tuple[Agent]]:
+def _present() -> sa.Select[Agent]:
     return sa.select(Agent).where(Agent.deleted_at.is_(None), Agent.state.not_in(REMOVED))
 
 
 def _matches(q: str) -> sa.ColumnElement[bool]:
     texts = (Agent.hostname, Agent.os, Agent.arch, Agent.version, Agent.user, Agent.note, Agent.instance, Agent.address)
     tagged = sa.exists().where(AgentTag.agent_id == Agent.id, AgentTag.tag.icontains(q, autoescape=True))
-    return sa.or_(tagged, Agent.uuid.startswith(q, autoescape=True), *(text.icontains(q, autoescape=True) for text in texts))
+    return sa.or_(
+        tagged, Agent.uuid.startswith(q, autoescape=True), *(text.icontains(q, autoescape=True) for text in texts)
+    )
 
 
 def _seen(presence: Presence, now: datetime) -> sa.ColumnElement[bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -16,12 +17,56 @@ class State(StrEnum):
     DECOMMISSIONED = "decommissioned"
 
 
+S = State
+# Its credential opens nothing any more, and what it held is lost.
+REMOVED = frozenset({S.REVOKED, S.UNINSTALLED, S.DECOMMISSIONED})
+# It may still say how its tasks went, but it is not believed to be the only one of its name.
+SILENCED = REMOVED | {S.QUARANTINED}
+
+_HELD = frozenset({S.QUARANTINED, S.REVOKED, S.UNINSTALLED, S.DECOMMISSIONED})
+# from → to. A move that is not here cannot be made; a verb in lifecycle.py makes those that are.
+MOVES: dict[State, frozenset[State]] = {
+    S.ACTIVE: _HELD | {S.PAUSED, S.DISABLED},
+    S.PAUSED: _HELD | {S.ACTIVE, S.DISABLED},
+    S.DISABLED: _HELD | {S.ACTIVE},
+    S.QUARANTINED: frozenset({S.ACTIVE, S.DISABLED, S.REVOKED, S.DECOMMISSIONED}),
+    S.REVOKED: frozenset({S.DECOMMISSIONED}),
+    S.UNINSTALLED: frozenset({S.DECOMMISSIONED}),
+    S.DECOMMISSIONED: frozenset(),
+}
+
+
 class Presence(StrEnum):
     ONLINE = "online"
     STALE = "stale"
     OFFLINE = "offline"
     NEVER = "never"
 
+
+@dataclass(frozen=True)
+class Look:
+    """How a state is shown: never by colour alone."""
+
+    label: str
+    tone: str
+    icon: str
+
+
+STATE_LOOKS: dict[State, Look] = {
+    S.ACTIVE: Look("Active", "success", "active"),
+    S.PAUSED: Look("Paused", "warning", "paused"),
+    S.DISABLED: Look("Disabled", "neutral", "inactive"),
+    S.QUARANTINED: Look("Quarantined", "danger", "warning"),
+    S.REVOKED: Look("Revoked", "danger", "revoked"),
+    S.UNINSTALLED: Look("Uninstalled", "neutral", "inactive"),
+    S.DECOMMISSIONED: Look("Decommissioned", "neutral", "inactive"),
+}
+PRESENCE_LOOKS: dict[Presence, Look] = {
+    Presence.ONLINE: Look("Online", "success", "online"),
+    Presence.STALE: Look("Stale", "warning", "stale"),
+    Presence.OFFLINE: Look("Offline", "danger", "offline"),
+    Presence.NEVER: Look("Not seen yet", "neutral", "offline"),
+}
 
 ONLINE_FOR = timedelta(seconds=90)
 STALE_FOR = timedelta(seconds=180)

@@ -19,8 +19,9 @@ MAX_SIZE = 100 * 1024 * 1024
 # Longer than an agent's queue of results may wait, shorter than anybody should trust an old copy.
 LIFETIME = timedelta(days=7)
 TYPE_OF_KIND = {"execute_test": "binary", "plugin": "plugin", "update_agent": "update"}
-PLATFORMS = ("linux", "darwin", "windows", "any")
-ARCHES = ("amd64", "arm64", "386", "arm", "any")
+ANY = "any"
+PLATFORMS = ("linux", "darwin", "windows", ANY)
+ARCHES = ("amd64", "arm64", "386", "arm", ANY)
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,99}")
 _VERSION = re.compile(r"\d+(\.\d+){0,3}")
@@ -57,7 +58,7 @@ def inspect(path: Path, kind: str = "execute_test") -> Facts:
     if size > MAX_SIZE:
         raise ManifestError("file", f"The file has {size:,} bytes; {MAX_SIZE:,} are allowed.")
     with path.open("rb") as file:
-        platform, arch = detect(file.read(4096)) if kind == "execute_test" else ("any", "any")
+        platform, arch = detect(file.read(4096)) if kind == "execute_test" else (ANY, ANY)
         file.seek(0)
         return Facts(platform, arch, size, hashlib.file_digest(file, "sha256").hexdigest())
 
@@ -145,7 +146,7 @@ def _script(head: bytes) -> tuple[str, str]:
         raise ManifestError("file", f"The script's first line is longer than {_FIRST_LINE} bytes.")
     if not line[2:].strip().startswith(b"/"):
         raise ManifestError("file", "The script's first line names no interpreter by its full path, such as #!/bin/sh.")
-    return "any", "any"
+    return ANY, ANY
 
 
 def _elf(head: bytes) -> tuple[str, str]:
@@ -184,7 +185,7 @@ def _universal(head: bytes) -> str:
     if not 1 <= count <= 8:
         raise ManifestError("file", "The file is no program.")
     arches = {_known(_MACH_ARCHES, struct.unpack_from(">I", head, 8 + 20 * n)[0]) for n in range(count)}
-    return arches.pop() if len(arches) == 1 else "any"
+    return arches.pop() if len(arches) == 1 else ANY
 
 
 def _known(arches: dict[int, str], number: int) -> str:

@@ -20,6 +20,7 @@ from webapp.tasks.spec import ANYONE
 from webapp.tasks.states import Status
 
 LOOKED_AT = 40  # unbound tasks that an agent looks through for one that it can run
+REPEATED_FOR = timedelta(seconds=60)  # how long the same claim id means the same leases
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,13 @@ def for_worker(name: str, most: int, now: datetime) -> list[Claimed]:
     return _take(_locked(ready), name, Actor("worker", name), now, {})
 
 
-def for_agent(agent: Agent, most: int, claim_id: str, now: datetime) -> list[Claimed]:
-    """What is meant for this agent, then what anyone may do and it can. The same claim id gets the same answer."""
+def for_agent(agent: Agent, most: int, claim_id: str, now: datetime, token: str | None = None) -> list[Claimed]:
+    """What is meant for this agent, then what anyone may do and it can.
+
+    With a `token` made of the claim id, a claim whose answer was lost gets the same leases again.
+    """
+    if token and (repeated := _repeated(agent, claim_id, token, now)):
+        return repeated
     own = _locked(_ready(now).where(Task.agent_id == agent.id).limit(most))
     if len(own) < most:
         unbound = _locked(
@@ -53,7 +59,16 @@ def for_agent(agent: Agent, most: int, claim_id: str, now: datetime) -> list[Cla
     own.sort(key=lambda task: (task.rank, task.queued_at, task.id))
     by = Actor("agent", agent.hostname, agent.id)
     taken = {"agent_id": agent.id, "agent_name": agent.hostname, "claim_id": claim_id}
-    return _take(own, f"agent:{agent.uuid}", by, now, taken)
+    return _take(own, f"agent:{agent.uuid}", by, now, taken, token)
+
+
+def waiting_for(agent: Agent, claim_id: str) -> bool:
+    """Whether a claim may find something: a look that locks nothing, since most find nothing."""
+    ready = sa.select(Task.id).where(Task.status == Status.PENDING, Task.executor == "agent")
+    mine = ready.where(Task.agent_id == agent.id)
+    anyones = ready.where(Task.agent_id.is_(None), Task.owner == ANYONE, Task.organization_id == agent.organization_id)
+    answered = sa.select(Task.id).where(Task.claim_id == claim_id, Task.agent_id == agent.id)
+    return any(db.session.scalar(look.limit(1)) is not None for look in (mine, anyones, answered))
 
 
 def renew(leases: Iterable[tuple[str, Lease]], now: datetime) -> set[str]:
@@ -131,11 +146,20 @@ def _within_limits(tasks: Sequence[Task]) -> list[Task]:
     return kept
 
 
-def _take(tasks: list[Task], claimed_by: str, by: Actor, now: datetime, values: dict[str, Any]) -> list[Claimed]:
+def _repeated(agent: Agent, claim_id: str, token: str, now: datetime) -> list[Claimed]:
+    """The leases that the first answer to this claim held, as far as they are still to be started."""
+    same = sa.select(Task).where(
+        Task.claim_id == claim_id, Task.agent_id == agent.id, Task.token_hash == lifecycle.hashed(token),
+        Task.status.in_(states.UNSTARTED), Task.assigned_at > now - REPEATED_FOR)  # fmt: skip
+    return [Claimed(task, Lease(task.lease_seq, token)) for task in db.session.scalars(same.order_by(Task.id))]
+
+
+def _take(tasks: list[Task], claimed_by: str, by: Actor, now: datetime, values: dict[str, Any],
+          token: str | None = None) -> list[Claimed]:  # fmt: skip
     tasks = _within_limits(tasks)
     if not tasks:
         return []
-    token = secrets.token_urlsafe(16)
+    token = token or secrets.token_urlsafe(16)
     longest = max(task.execution_timeout for task in tasks)
     changes = values | {
         "status": Status.ASSIGNED, "token_hash": lifecycle.hashed(token), "claimed_by": claimed_by, "assigned_at": now,

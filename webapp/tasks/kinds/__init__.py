@@ -5,7 +5,9 @@ A kind is a module with:
   MAX_RETRIES, RETRY_ON     the default policy
   SUCCESS                   the exit codes that count as success unless the options say otherwise
   prepare(spec) -> [Part]   checks the spec and splits it into runs; raises SpecError naming the fields
+  suits(data, agent)        why this agent cannot run it, or None
   outcome(exit_code)        what an exit code says about the thing tested, or None
+  PRIORITY                  optional: at least this, whatever the options say
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
-from webapp.tasks.kinds import command, plugin
+from webapp.tasks.kinds import command, plugin, test, uninstall, update
 
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
@@ -49,11 +51,15 @@ class Kind(Protocol):
     def outcome(self, exit_code: int) -> str | None: ...
 
 
-KINDS: dict[str, ModuleType] = {kind.TYPE: kind for kind in (plugin, command)}
+KINDS: dict[str, ModuleType] = {kind.TYPE: kind for kind in (plugin, command, test, update, uninstall)}
 
 
 def of(task_type: str) -> Kind:
     return cast(Kind, KINDS[task_type])
+
+
+def priority(task_type: str) -> int:
+    return getattr(KINDS[task_type], "PRIORITY", 0)
 
 
 def success_codes(task_type: str, options: dict[str, Any]) -> list[int]:

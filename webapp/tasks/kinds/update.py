@@ -1,0 +1,46 @@
+"""An agent replaces its own program by the published one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from webapp.library import packages
+
+if TYPE_CHECKING:
+    from webapp.agents.models import Agent
+    from webapp.tasks.kinds import Part
+    from webapp.tasks.spec import Spec
+
+TYPE = "update_agent"
+LABEL = "Agent update"
+ICON = "upload"
+MAX_RETRIES = 0
+RETRY_ON: tuple[str, ...] = ()
+SUCCESS = (0,)
+PRIORITY = 10
+
+
+def prepare(spec: Spec) -> list[Part]:
+    from webapp.tasks.kinds import Part
+    from webapp.tasks.spec import SpecError, error, unknown
+
+    if spec.data:
+        raise SpecError([{"field": f"data.{name}", "message": unknown(name, ())} for name in spec.data])
+    if not spec.target.on_agents:
+        raise error("target", "Select at least one agent")
+    package = packages.agent()
+    if package is None:
+        raise error("type", "No agent program has been published on this server. Run muster migrate")
+    return [Part(what=f"Update the agent to {package.version}", data={"version": package.version})]
+
+
+def suits(data: dict[str, Any], agent: Agent) -> str | None:
+    if TYPE not in agent.capabilities:
+        return f"{agent.hostname} does not update itself"
+    if agent.version == data.get("version"):
+        return f"{agent.hostname} runs version {agent.version} already"
+    return None
+
+
+def outcome(exit_code: int) -> str | None:
+    return None
