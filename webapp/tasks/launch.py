@@ -114,7 +114,8 @@ def _row(
         "created_by": by.name, "schedule_id": origin.schedule_id, "slot_id": origin.slot_id,
         "definition_id": origin.definition_id, "group_run_id": origin.group_run_id,
         "rescheduled_from_id": origin.rescheduled_from_id, "retry_number": 0, "max_retries": retries, "latest": True,
-        "status": status, "moves": 1, "priority": options.priority, "created_at": now, "updated_at": now,
+        "status": status, "moves": 1, "created_at": now, "updated_at": now,
+        "priority": max(options.priority, kinds.priority(spec.type)),
         "not_before": later, "queued_at": now if status == Status.PENDING else None, "expires_at": _expiry(spec, now),
         "execution_timeout": options.execution_timeout, "pending_parents": 0, "limit_name": options.limit,
     }  # fmt: skip
