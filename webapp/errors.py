@@ -44,10 +44,10 @@ def answer(problem: Problem) -> Response:
 
 
 def refused(reason: Refused) -> Response:
-    """A verb said no: the page stays as it is, and says why."""
-    if speaks_json() or htmx.wanted():
+    """A verb said no: the page says why, and shows how things are now."""
+    if speaks_json():
         return answer(Problem(409, reason.text, reason=reason.code))
-    return htmx.refused(reason.text, here())
+    return htmx.refused(reason.text, here(), refresh="all")
 
 
 def speaks_json() -> bool:

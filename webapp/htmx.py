@@ -19,9 +19,21 @@ def page(template: str, fragment: str, status: int = 200, **context: Any) -> Res
     return vary(make_response(render_template(fragment if wanted() else template, **context), status))
 
 
-def changed(fragment: str | None, back: str, text: str = "", *, refresh: str = "", status: int = 200,
-            undo: dict[str, str] | None = None, **context: Any) -> Response:
-    """After a verb: the fresh fragment (or nothing, and a toast) for htmx; 303 and a flash for a plain form."""
+def changed(
+    fragment: str | None,
+    back: str,
+    text: str = "",
+    *,
+    refresh: str = "",
+    status: int = 200,
+    undo: dict[str, str] | None = None,
+    href: str = "",
+    **context: Any,
+) -> Response:
+    """After a verb: the fresh fragment (or nothing, and a toast) for htmx; 303 and a flash for a plain form.
+
+    `undo` and `href` are the toast's: how to take it back, and where what was made can be seen.
+    """
     if not wanted():
         if text:
             flash(text)
@@ -30,10 +42,19 @@ def changed(fragment: str | None, back: str, text: str = "", *, refresh: str = "
     response = make_response(body, status if body else 204)
     news: dict[str, Any] = {}
     if text:
-        news["toast"] = {"text": text, "tone": "success"} | ({"undo": undo} if undo else {})
+        more = {"undo": undo, "href": href}
+        news["toast"] = {"text": text, "tone": "success"} | {name: value for name, value in more.items() if value}
     if refresh:
         news["list:refresh"] = {"lists": [refresh]}
     return vary(tell(response, news))
+
+
+def moved(to: str, text: str) -> Response:
+    """After a verb that changes more of the page than a fragment, or ends the page: a fresh one, which says so."""
+    flash(text)
+    if wanted():
+        return vary(make_response("", 204, {"HX-Redirect": to}))
+    return vary(redirect(to, 303))  # type: ignore[arg-type]
 
 
 def refused(text: str, back: str, status: int = 409, refresh: str = "") -> Response:
