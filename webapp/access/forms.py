@@ -45,11 +45,20 @@ def lowered(text: str | None) -> str:
     return stripped(text).lower()
 
 
-class Checks(SelectMultipleField):
-    """Any of a list, as boxes."""
+class PermissionsForm(FlaskForm):
+    """Any permissions of those that are offered, as boxes."""
 
-    widget = ListWidget(prefix_label=False)
-    option_widget = CheckboxInput()
+    permissions = SelectMultipleField("Permissions", widget=ListWidget(), option_widget=CheckboxInput())
+
+    def offer(self, permissions: Iterable[Permission]) -> None:
+        self.permissions.choices = choices({str(p): p.verb for p in permissions})
+
+    def grouped(self) -> dict[str, list[Any]]:
+        """The boxes by what they are about."""
+        groups: dict[str, list[Any]] = {}
+        for box in self.permissions:
+            groups.setdefault(Permission(box.data).noun, []).append(box)
+        return groups
 
 
 class Password(PasswordField):
@@ -108,15 +117,14 @@ class AppearanceForm(FlaskForm):
         self.tz.choices = choices({"browser": "As the browser"} | {zone: zone for zone in sorted(prefs.zones())})
 
 
-class TokenForm(FlaskForm):
+class TokenForm(PermissionsForm):
     name = StringField("Name", [InputRequired("Name the program that will use it"), Length(max=120)], [stripped])
     organization = SelectField("Organization", coerce=int)
     expires = SelectField("Expires after", choices=choices(LIVES), default="90")
-    permissions = Checks("Permissions")
 
-    def offer(self, organizations: Mapping[int, str], permissions: Iterable[Permission]) -> None:
+    def offer_all(self, organizations: Mapping[int, str], permissions: Iterable[Permission]) -> None:
         self.organization.choices = choices(organizations)
-        self.permissions.choices = choices({str(p): str(p) for p in permissions})
+        self.offer(permissions)
 
     def validate_permissions(self, field: Field) -> None:
         if not field.data:
@@ -144,12 +152,8 @@ class MembershipForm(FlaskForm):
     role = SelectField("Role", coerce=int)
 
 
-class RoleForm(FlaskForm):
+class RoleForm(PermissionsForm):
     name = StringField("Name", [InputRequired("Enter a name"), Length(max=64)], [stripped])
-    permissions = Checks("Permissions")
-
-    def offer(self, permissions: Iterable[Permission]) -> None:
-        self.permissions.choices = choices({str(p): str(p) for p in permissions})
 
 
 class OrganizationForm(FlaskForm):

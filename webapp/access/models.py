@@ -13,6 +13,17 @@ from webapp.access.permissions import ROLES, Permission
 from webapp.db import Base, BigKey, OrgScoped
 from webapp.schema import Trigger
 
+# Marks in a browser's name for itself; most claim to be several others, so the order counts.
+BROWSERS = {"Firefox/": "Firefox", "Edg/": "Edge", "OPR/": "Opera", "Chrome/": "Chrome", "Safari/": "Safari"}
+SYSTEMS = {
+    "Android": "Android",
+    "iPhone": "iPhone",
+    "iPad": "iPad",
+    "Windows": "Windows",
+    "Mac OS": "macOS",
+    "Linux": "Linux",
+}
+
 
 class Organization(Base):
     __tablename__ = "organization"
@@ -100,6 +111,13 @@ class Session(Base):
     revoked_at: Mapped[datetime | None]
 
     user: Mapped[User] = relationship()
+
+    @property
+    def browser(self) -> str:
+        """`Firefox on Linux`: enough to tell one's own sessions apart."""
+        name = next((word for mark, word in BROWSERS.items() if mark in self.agent), "")
+        system = next((word for mark, word in SYSTEMS.items() if mark in self.agent), "")
+        return " on ".join(part for part in (name, system) if part) or self.agent or "Unknown"
 
 
 class Token(OrgScoped, Base):

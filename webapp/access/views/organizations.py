@@ -30,7 +30,7 @@ def create() -> Response:
         return current_app.make_response((_list(form), 422))
     lifecycle.create_organization(form.slug.data, form.name.data, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/admin/organizations", f"Organization {form.name.data} created")
+    return htmx.moved("/admin/organizations", f"Organization {form.name.data} created")
 
 
 @bp.get("/<slug>")
@@ -51,7 +51,7 @@ def rename(slug: str) -> Response:
         return current_app.make_response((page, 422))
     lifecycle.rename_organization(organization, form.name.data, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/admin/organizations", "Saved")
+    return htmx.moved("/admin/organizations", "Saved")
 
 
 def _list(form: NewOrganizationForm) -> str:

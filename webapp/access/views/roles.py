@@ -40,7 +40,7 @@ def create() -> Response:
         organization_id, form.name.data, _granted(form, organization_id), principal.actor, clock.now()
     )
     db.session.commit()
-    return htmx.changed(None, "/admin/roles", f"Role {role.name} created")
+    return htmx.moved("/admin/roles", f"Role {role.name} created")
 
 
 @bp.get("/<int:role_id>")
@@ -60,7 +60,7 @@ def edit(role_id: int) -> Response:
     granted = _granted(form, role.organization_id)
     lifecycle.edit_role(role, form.name.data, granted, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/admin/roles", f"Role {role.name} saved")
+    return htmx.moved("/admin/roles", f"Role {role.name} saved")
 
 
 @bp.post("/<int:role_id>/delete")
@@ -69,7 +69,7 @@ def delete(role_id: int) -> Response:
     role = get_or_404(Role, id=role_id)
     lifecycle.delete_role(role, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/admin/roles", f"Role {role.name} deleted", refresh="roles")
+    return htmx.moved("/admin/roles", f"Role {role.name} deleted")
 
 
 def _form(data: dict[str, object] | None = None) -> RoleForm:

@@ -38,7 +38,7 @@ def create() -> Response | tuple[str, int]:
     with writing_to(organization_id):
         text = tokens.issue(owner, organization_id, form.name.data, wanted, now + form.life, principal.actor, now)
     db.session.commit()
-    return render_template("access/tokens.html", **_context() | {"created": text}), 201
+    return render_template("access/tokens.html", **_context() | {"created": text, "form": _form(fresh=True)}), 201
 
 
 @bp.post("/<int:token_id>/revoke")
@@ -58,9 +58,9 @@ def _context() -> dict[str, Any]:
         return {"tokens": queries.own_tokens(principal.id or 0), "form": _form(), "created": "", "now": clock.now()}
 
 
-def _form() -> TokenForm:
-    form = TokenForm()
-    form.offer({org.id: org.name for org in principal.orgs}, _mine())
+def _form(fresh: bool = False) -> TokenForm:
+    form = TokenForm(formdata=None) if fresh else TokenForm()
+    form.offer_all({org.id: org.name for org in principal.orgs}, _mine())
     return form
 
 

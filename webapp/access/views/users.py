@@ -61,7 +61,7 @@ def edit(username: str) -> Response:
         return _rendered("access/user.html", 422, **_context(user) | {"form": form}, link="")
     lifecycle.edit_user(user, form.name.data, form.email.data, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, f"/admin/users/{user.username}", "Saved")
+    return _changed(user, "Saved")
 
 
 @bp.post("/<username>/disable")
@@ -127,7 +127,7 @@ def leave(membership_id: int) -> Response:
     _may_touch(membership)
     lifecycle.leave(membership, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/admin/users", f"{user.username} was removed", refresh="users")
+    return htmx.moved("/admin/users", f"{user.username} was removed")
 
 
 def _user(username: str) -> User:
@@ -189,7 +189,7 @@ def _context(user: User) -> dict[str, object]:
 
 
 def _changed(user: User, text: str) -> Response:
-    return htmx.changed(None, f"/admin/users/{user.username}", text, refresh="users")
+    return htmx.moved(f"/admin/users/{user.username}", text)
 
 
 def _rendered(template: str, status: int, **context: object) -> Response:
