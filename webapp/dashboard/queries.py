@@ -22,7 +22,10 @@ HOURS = 24
 DAYS = 7
 SHOWN = 6
 LAST_LINES = 5
-SHOWN_COLUMNS = (*queries.COLUMNS, Task.not_before, Task.progress_text)
+SHOWN_COLUMNS = (
+    Task.uuid, Task.organization_id, Task.what, Task.input, Task.status, Task.reason, Task.error, Task.started_at,
+    Task.ended_at, Task.not_before, Task.progress, Task.progress_text,
+)  # fmt: skip
 GOOD, BAD = Status.COMPLETED, (Status.FAILED, Status.EXPIRED, Status.TERMINATED)
 
 
