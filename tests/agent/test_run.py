@@ -158,3 +158,16 @@ def alive(pid):
             return file.read().split()[2] != "Z"
     except FileNotFoundError:
         return False
+
+
+def test_files_too_large_for_the_server_are_named(server, agent):
+    row = server.command("cd $MUSTER_OUT; printf x > small; truncate -s 101M large")
+    server.wait_for(row, "completed")
+    assert [name for name, _, _ in row.artifacts.values()] == ["small"]
+    assert "large (105906176 bytes)" in row.result["error"]
+
+
+def test_names_that_are_no_text_do_not_hold_up_the_result(server, agent):
+    row = server.command("cd $MUSTER_OUT; printf x > \"$(printf 'a\\377b')\"")
+    server.wait_for(row, "completed")
+    assert [body for _, _, body in row.artifacts.values()] == [b"x"]

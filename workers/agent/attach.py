@@ -110,7 +110,10 @@ class Runner:
 def cancel(folder: TaskFolder) -> None:
     """Through a pipe rather than by a signal: nothing is lost, and no other process can be hit. A runner that has
     not made its pipe yet looks for the mark."""
-    folder.mark("cancel")
+    try:
+        folder.mark("cancel")
+    except OSError:  # a full disk; the pipe needs no room
+        pass
     try:
         number = os.open(folder.file("control"), os.O_WRONLY | os.O_NONBLOCK)
     except OSError:  # no runner yet, or none any more

@@ -64,7 +64,7 @@ class Heart:
         answer = host.client.call("POST", protocol.HEARTBEAT, message)
         self.heard_at = time.monotonic()
         reply = HeartbeatReply.from_json(answer.body)
-        host.events_told(len(events))
+        host.events_told(events)
         host.clock.observed(reply.server_time, sent, self.heard_at)
         self._heed(reply, message.running, sent)
         return reply

@@ -1,6 +1,5 @@
 """The agent: what its loops share, how it begins, and how it ends."""
 
-import collections
 import threading
 import time
 import traceback
@@ -9,7 +8,7 @@ from typing import Callable, Optional
 
 from . import code, exits, policy, protocol, service, signed
 from .claims import Claims
-from .client import Client, Final, Trouble
+from .client import Client, NotAllowed, Trouble
 from .clock import ServerClock
 from .folder import TaskFolder, all_folders
 from .heartbeat import Heart, bounded
@@ -23,9 +22,12 @@ from .wake import Listener
 from .work import Work
 
 CAPACITY = 4
+MAX_EVENTS = 100
 _AGAIN_S = 3600
 _STOP_S = 20  # for runners that were told to stop
 EXIT_RESTART = -1  # not an exit code: main starts the program again
+
+Event = tuple[str, str, float]  # kind, text, when by the monotonic clock
 
 
 class Agent:
@@ -41,16 +43,16 @@ class Agent:
         self.paused = False
         self.held: dict[str, Work] = {}
         self.spool, self.delivery = Spool(work), Delivery(self.client, self.delivered)
-        self.stopping, self.leaving = threading.Event(), threading.Event()
+        self.stopping, self.killing, self.leaving = threading.Event(), threading.Event(), threading.Event()
         self.bell, self.beat_now = threading.Event(), threading.Event()
         code.forget_others(work.root)
         self.heart, self.claims, self.listener = Heart(self), Claims(self), Listener(self)
         self.exit_code = exits.OK
         self._own_capacity = min(capacity or CAPACITY, self.policy.capacity or MAX_HELD, MAX_HELD)
-        self._events: collections.deque[tuple[str, str, float]] = collections.deque(maxlen=100)
+        self._events: list[Event] = []
         self._conditions: dict[str, float] = {}
         self._lock = threading.Lock()
-        self._kill = False
+        self._updating = threading.Lock()
         self._uninstalling: Optional[bool] = None
 
     # --- from beginning to end ----------------------------------------------------------------
@@ -82,7 +84,8 @@ class Agent:
 
     def revoked(self, trouble: Trouble) -> None:
         self.say(f"this agent was revoked: {trouble}")
-        self.exit_code, self._kill = exits.NOT_ALLOWED, True
+        self.exit_code = exits.NOT_ALLOWED
+        self.killing.set()
         self.stopping.set()
 
     def superseded(self, trouble: Trouble) -> None:
@@ -99,11 +102,10 @@ class Agent:
 
     def _see_out(self, grace_s: float, kill: bool) -> None:
         if self.exit_code == EXIT_RESTART:
-            grace_s, kill = 0.0, False
-        if kill or self._kill:
+            grace_s = 0.0
+        elif kill or self.killing.is_set():
+            self.killing.set()
             grace_s = _STOP_S
-            for work in list(self.held.values()):
-                work.stop()
         end = time.monotonic() + grace_s
         while self.held and time.monotonic() < end and not self.leaving.wait(0.05):
             self.bell.set()
@@ -135,11 +137,8 @@ class Agent:
         """Whatever goes wrong in one round, there is a next one; only a revoked credential ends it all."""
         try:
             act()
-        except Trouble as trouble:
-            if not isinstance(trouble, Final):
-                self.revoked(trouble)
-            else:
-                self.say(str(trouble))
+        except NotAllowed as trouble:
+            self.revoked(trouble)
         except Exception:
             self.say(traceback.format_exc())
             self.stopping.wait(1)
@@ -185,7 +184,7 @@ class Agent:
     def delivered(self, entry: Entry, folder: Optional[TaskFolder]) -> None:
         if folder and folder.task.type == "uninstall" and entry.call == "result" and entry.body["exit_code"] == 0:
             self._uninstalling = bool(folder.task.data.get("cleanup"))
-            self._kill = True
+            self.killing.set()
             self.stop()
 
     def apply(self, reply: HeartbeatReply) -> None:
@@ -203,22 +202,30 @@ class Agent:
         threading.Thread(target=self._update, args=(command,), name="update", daemon=True).start()
 
     def _update(self, command: Command) -> None:
+        if self._updating.acquire(blocking=False):  # the command is repeated until the new version is seen
+            try:
+                self._update_once(command)
+            finally:
+                self._updating.release()
+
+    def _update_once(self, command: Command) -> None:
         folder, organization = self.work.path("update"), self.identity.organization
         try:
             code.empty(folder)
-            with update.fetched(self, command.manifest, command.download, organization, folder) as (new, _):
-                update.swap(new)
+            with update.fetched(self, command.manifest, command.download, organization, folder) as (new, version):
+                if version != protocol.VERSION:
+                    update.swap(new)
+                    self.restart()
         except (signed.Refused, OSError, Trouble) as error:
-            self.event("update_failed", str(error))
-        else:
-            self.restart()
+            self.condition("update_failed", str(error))
 
     # --- telling ------------------------------------------------------------------------------
 
     def event(self, kind: str, text: str) -> None:
         """For the agent's page on the server."""
         self.say(f"{kind}: {text}")
-        self._events.append((kind, text[:1000], time.monotonic()))
+        with self._lock:
+            self._events = [*self._events[1 - MAX_EVENTS :], (kind, text[:1000], time.monotonic())]
 
     def condition(self, kind: str, text: str) -> None:
         """An event that lasts: told once an hour."""
@@ -227,12 +234,12 @@ class Agent:
             self._conditions[kind] = now
             self.event(kind, text)
 
-    def pending_events(self) -> list[tuple[str, str, float]]:
-        return list(self._events)
+    def pending_events(self) -> list[Event]:
+        return self._events
 
-    def events_told(self, count: int) -> None:
-        for _ in range(count):
-            self._events.popleft()
+    def events_told(self, told: list[Event]) -> None:
+        with self._lock:
+            self._events = [event for event in self._events if event not in told]
 
     def show_status(self) -> None:
         write_status(self)

@@ -1,6 +1,7 @@
 """The command line: `python3 muster-agent.pyz enrol | run | status | queue | …`."""
 
 import argparse
+import getpass
 import json
 import os
 import signal
@@ -22,6 +23,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
     if options.act is run and os.path.exists(os.path.join(options.work_dir, "agent.json")):
         code.load_from_disk(os.path.abspath(options.work_dir))
     from .client import Transient, Trouble
+    from .signed import Refused
 
     try:
         return options.act(options)
@@ -29,7 +31,7 @@ def main(arguments: Optional[list[str]] = None) -> int:
         return _told(trouble, exits.UNREACHABLE)
     except Trouble as trouble:
         return _told(trouble, exits.NOT_ALLOWED)
-    except (OSError, ValueError) as error:
+    except (Refused, OSError, ValueError) as error:
         return _told(error, exits.USAGE)
 
 
@@ -160,7 +162,7 @@ def _enrolled_lock(work: "WorkDir") -> Optional[int]:
 
 def _token(options: argparse.Namespace) -> str:
     if options.token_file in (None, "-"):
-        return sys.stdin.read().strip()
+        return (getpass.getpass("Token: ") if sys.stdin.isatty() else sys.stdin.read()).strip()
     with open(options.token_file, encoding="utf-8") as file:
         return file.read().strip()
 

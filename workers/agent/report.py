@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import Any, Callable, Optional
 
-from . import journal, protocol, record, stream
+from . import artifacts, journal, protocol, record, stream
 from .client import Client, Final
 from .clock import stamp
 from .disk import read_json
@@ -17,7 +17,7 @@ _METHODS = {"result": "PUT", "fail": "POST", "cancelled": "POST"}
 _ROUNDS = 3
 
 
-def last_word(folder: TaskFolder, ended: ExitRecord) -> Entry:
+def last_word(folder: TaskFolder, ended: ExitRecord, left_out: Optional[list[str]] = None) -> Entry:
     if ended.exit_code == protocol.NEVER_STARTED:
         return _entry(folder, "fail", protocol.FailRequest(
             reason=ended.reason or "spawn_failed", error=_short(ended.error) or "it never started",
@@ -29,14 +29,15 @@ def last_word(folder: TaskFolder, ended: ExitRecord) -> Entry:
     failure = told.error or {}
     return _entry(folder, "result", protocol.ResultRequest(
         exit_code=ended.exit_code, outcome_known=ended.exit_code != protocol.OUTCOME_UNKNOWN,
-        reason=ended.reason or failure.get("reason"), error=_error(folder, ended.error or failure.get("text")),
+        reason=ended.reason or failure.get("reason"), error=_error(folder, ended.error or failure.get("text"), left_out),
         traceback=_short(ended.traceback or failure.get("traceback")), agent_time=stamp(),
         result=_returned(folder) if told.result is None else told.result, **_measured(folder, ended)))  # fmt: skip
 
 
 def lost(folder: TaskFolder) -> ExitRecord:
-    """Nobody saw the end. When it was not even started, that much is known."""
-    if not folder.has("started"):
+    """Nobody saw the end. When it was not even started, that much is known, unless the host went down: then the
+    mark of the start may be lost too."""
+    if folder.same_boot and not folder.has("started"):
         text = "The agent was stopped before the start; nothing ran."
         return ExitRecord(protocol.NEVER_STARTED, reason="agent_offline", error=_with_log(folder, text))
     ended = record.lost("agent_offline").as_dict()
@@ -129,11 +130,11 @@ def _times(folder: TaskFolder, ended: ExitRecord) -> dict[str, Optional[int]]:
     return {"started_ms": started, "ended_ms": started + ended.ended_ms - ended.started_ms}
 
 
-def _error(folder: TaskFolder, text: Any) -> Optional[str]:
-    left_out = stream.find_artifacts(folder)[1]
+def _error(folder: TaskFolder, text: Any, left_out: Optional[list[str]]) -> Optional[str]:
+    left_out = artifacts.find(folder)[1] if left_out is None else left_out
     notes = [str(text)] if text else []
     if left_out:
-        notes.append("Too large to be uploaded: " + ", ".join(left_out[:20]))
+        notes.append("Not uploaded: " + ", ".join(left_out))
     return _short("\n".join(notes)) if notes else None
 
 

@@ -10,7 +10,7 @@ import fcntl
 import os
 import secrets
 import stat
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Optional
 
 from . import trust
@@ -86,7 +86,8 @@ class WorkDir:
         known = read_json(self.path("agent.json"))
         if known is None:
             raise NotEnrolled(f"{self.root} holds no enrolled agent")
-        return Identity(**known)
+        names = {field.name for field in fields(Identity)}
+        return Identity(**{name: value for name, value in known.items() if name in names})
 
     def save_identity(self, identity: Identity) -> None:
         write_json(self.path("agent.json"), asdict(identity))

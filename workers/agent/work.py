@@ -62,12 +62,6 @@ class Work:
                 self.cancelled_at = time.monotonic()
                 attach.cancel(self.folder)
 
-    def stop(self) -> None:
-        """End it because this agent ends for good; the result says so."""
-        with self._lock:
-            if self.runner is not None:
-                self.runner.stop()
-
     def drop(self) -> None:
         """The lease is void: stop it and say nothing."""
         self.dropped = True
@@ -128,9 +122,9 @@ class Work:
         """After a restart of the agent: whatever the folder says has happened meanwhile."""
         if not self.folder.has("permit"):
             raise Withdrawn("given back, the agent was restarted before the start", give_back=True)
-        kind = KINDS[self.task.type]
-        if hasattr(kind, "resumed") and self.folder.record is None:
-            self._end(kind.resumed(self))
+        resumed = getattr(KINDS.get(self.task.type), "resumed", None)
+        if self.folder.record is None and resumed is not None:
+            self._end(resumed(self))
             return
         self.runner = Runner.find(self.folder)
         if self.folder.has("cancel"):
@@ -188,6 +182,8 @@ class Work:
         while self.runner is not None and not self.runner.ended(self.host.log_interval_s):
             if self.host.leaving.is_set():
                 return
+            if self.host.killing.is_set():
+                self.runner.stop()
             if time.monotonic() >= quiet_until:
                 try:
                     self._send()
@@ -242,7 +238,7 @@ class Work:
         self.state = "reporting"
         self._send_rest(ended)
         self.host.delivery.outputs[self.task_id] = self.output
-        self._spool(report.last_word(self.folder, ended))
+        self._spool(report.last_word(self.folder, ended, self.output.left_out))
 
     def _spool(self, entry: Entry) -> None:
         """A full disk delays the last word; it is in the folder, so even the agent's own end does not lose it."""
