@@ -12,12 +12,14 @@ from typing import Any
 import sqlalchemy as sa
 
 from tests import factories
+from tests.tasks import made
 from webapp import clock
 from webapp.access import sessions
 from webapp.access.facts import hashed
 from webapp.access.models import Membership, Organization
 from webapp.access.permissions import Permission
 from webapp.db import db
+from webapp.tasks.models import Batch
 
 
 def username(organization_id: int) -> str:
@@ -47,6 +49,14 @@ def token_id(organization_id: int) -> int:
     return factories.token(user.id, organization_id, [Permission.TASKS_READ])[1].id
 
 
+def task_id(organization_id: int) -> str:
+    return made.task(organization_id).uuid
+
+
+def batch_id(organization_id: int) -> str:
+    return db.session.get_one(Batch, made.task(organization_id).batch_id).uuid
+
+
 def nothing(_organization_id: int) -> str:
     return "nothing"
 
@@ -58,6 +68,8 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "slug": slug,
     "session_id": session_id,
     "token_id": token_id,
+    "task_id": task_id,
+    "batch_id": batch_id,
     "token": nothing,  # of a password link: signed, so it belongs to no organisation
     "path": lambda _organization_id: "app.css",
 }
