@@ -1,0 +1,34 @@
+"""What can happen, one file each with `strike(storm) -> bool`: False where there was nothing to hit."""
+
+from collections.abc import Callable
+
+from bench.storm.faults import (
+    broker_flushed,
+    broker_killed,
+    connections_cut,
+    database_locked,
+    loops_killed,
+    shim_killed,
+    tasks_cancelled,
+    warm_parent_killed,
+    web_killed,
+    worker_frozen,
+    worker_group_killed,
+    worker_killed,
+)
+from bench.storm.storm import Storm
+
+FAULTS: dict[str, Callable[[Storm], bool]] = {
+    "broker flushed": broker_flushed.strike,
+    "broker killed": broker_killed.strike,
+    "connections cut": connections_cut.strike,
+    "database locked": database_locked.strike,
+    "loops killed": loops_killed.strike,
+    "shim killed": shim_killed.strike,
+    "tasks cancelled": tasks_cancelled.strike,
+    "warm parent killed": warm_parent_killed.strike,
+    "web killed": web_killed.strike,
+    "worker frozen": worker_frozen.strike,
+    "worker group killed": worker_group_killed.strike,
+    "worker killed": worker_killed.strike,
+}

@@ -1,0 +1,88 @@
+"""The storm itself: a site, its clients, and a fault every now and then, drawn from a seed."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+
+import sqlalchemy as sa
+
+from bench.storm.load import Accepted, Client
+from bench.storm.site import Site
+from webapp.access import tokens
+from webapp.access.models import Organization, User
+from webapp.access.permissions import Permission
+from webapp.clock import now
+from webapp.events import SYSTEM
+from webapp.tasks.models import Task
+from webapp.tasks.states import OPEN
+
+CLIENTS = 3
+QUIET = 240.0  # a lease of 60 s, three deliveries of it, and room for retries
+
+
+class Storm:
+    def __init__(self, site: Site, seed: int) -> None:
+        self.site, self.seed = site, seed
+        self.random = random.Random(seed)
+        self.accepted = Accepted()
+        self.struck: Counter[str] = Counter()
+        self.token = ""
+        self.clients: list[Client] = []
+        self._later: list[tuple[float, Callable[[], object]]] = []
+
+    def later(self, seconds: float, act: Callable[[], object]) -> None:
+        self._later.append((time.monotonic() + seconds, act))
+
+    def begin(self) -> None:
+        with self.site.unit(reading=False) as session:
+            admin = session.scalars(sa.select(User)).first()
+            home = session.scalars(sa.select(Organization.id)).first()
+            rights = (Permission.TASKS_READ, Permission.TASKS_CREATE, Permission.TASKS_CANCEL)
+            self.token = tokens.issue(admin, home, "storm", rights, now() + timedelta(days=1), SYSTEM, now())
+        self.clients = [Client(self.site, self.token, f"c{n}", self.seed, self.accepted) for n in range(CLIENTS)]
+        for client in self.clients:
+            client.start()
+
+    def rage(self, faults: dict[str, Callable[[Storm], bool]], seconds: float) -> None:
+        """`strike` answers False when there was nothing to hit; that is not counted."""
+        until = time.monotonic() + seconds
+        following = time.monotonic() + 2
+        while time.monotonic() < until:
+            self._do_what_is_due()
+            if time.monotonic() >= following:
+                following = time.monotonic() + self.random.uniform(0.5, 3)
+                name = self.random.choice(sorted(faults))
+                self.struck[name] += bool(faults[name](self))
+            time.sleep(0.05)
+
+    def calm(self) -> float | None:
+        """Nothing breaks any more; the seconds until nothing was open, or None when something stayed open."""
+        for client in self.clients:
+            client.enough.set()
+        for client in self.clients:
+            client.join(30)
+        for _, act in self._later:
+            act()
+        self._later.clear()
+        self.site.heal()
+        begun = time.monotonic()
+        while self.open():
+            if time.monotonic() - begun > QUIET:
+                return None
+            time.sleep(1)
+        return time.monotonic() - begun
+
+    def open(self) -> int:
+        with self.site.unit() as session:
+            return session.scalar(sa.select(sa.func.count()).select_from(Task).where(Task.status.in_(OPEN))) or 0
+
+    def _do_what_is_due(self) -> None:
+        moment = time.monotonic()
+        due = [act for at, act in self._later if at <= moment]
+        self._later = [(at, act) for at, act in self._later if at > moment]
+        for act in due:
+            act()
