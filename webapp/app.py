@@ -27,8 +27,14 @@ FEATURES = (
     "webapp.access.views.organizations",
     "webapp.access.views.audit",
     "webapp.tasks.views.listing",
+    "webapp.tasks.views.peek",
+    "webapp.tasks.views.actions",
+    "webapp.agents.views.fleet",
+    "webapp.agents.views.host",
+    "webapp.agents.views.enrolment",
     "webapp.dashboard.views.home",
     "webapp.dashboard.views.palette",
+    "webapp.rest.api",
 )
 
 # Who finds the principal of a key, by the key's beginning.

@@ -1,0 +1,66 @@
+"""What people type about agents: the filter of the list, an enrolment token, tags."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+from flask_wtf import FlaskForm
+from werkzeug.datastructures import MultiDict
+from wtforms import IntegerField, SelectField, StringField
+from wtforms.validators import InputRequired, Length, NumberRange
+from wtforms.validators import Optional as Empty
+
+from webapp.agents.queries import Filter
+from webapp.agents.states import Presence, State
+
+LIVES = {"15": "15 minutes", "60": "1 hour", "1440": "1 day", "10080": "7 days"}
+
+
+class TokenForm(FlaskForm):
+    note = StringField("Note", [Empty(), Length(max=300, message="Use at most 300 characters")])
+    tags = StringField("Tags", [Empty(), Length(max=500, message="Use at most 500 characters")])
+    uses = IntegerField(
+        "Uses", [InputRequired("Enter how many hosts it lets in"), NumberRange(1, 1000, "Enter a number from 1 to 1000")],
+        default=1,
+    )  # fmt: skip
+    minutes = SelectField("Expires after", choices=list(LIVES.items()), default="60")
+    organization = SelectField("Organization", validate_choice=True)
+
+    @property
+    def life(self) -> timedelta:
+        return timedelta(minutes=int(self.minutes.data))
+
+    @property
+    def tag_list(self) -> list[str]:
+        return words(self.tags.data)
+
+    def offer(self, organizations: Mapping[int, str]) -> None:
+        self.organization.choices = [(str(key), name) for key, name in organizations.items()]
+
+
+def words(text: str | None) -> list[str]:
+    """Tags as people type them: with commas or spaces between."""
+    return [word for word in re.split(r"[\s,]+", text or "") if word]
+
+
+def filter_of(args: MultiDict[str, str]) -> Filter:
+    """What of the address can be understood; the rest does not limit the list."""
+    return Filter(
+        q=args.get("q", "").strip()[:200],
+        presence=frozenset(Presence(word) for word in args.getlist("presence") if word in set(map(str, Presence))),
+        states=frozenset(State(word) for word in args.getlist("state") if word in set(map(str, State))),
+        tags=tuple(dict.fromkeys(word for word in args.getlist("tag") if word)),
+        match="all" if args.get("match") == "all" else "any",
+        **{name: args.get(name, "") for name in ("os", "arch", "version", "instance")},
+    )
+
+
+def pairs_of(chosen: Filter) -> list[tuple[str, Any]]:
+    """The filter as a query string's pairs, in one order."""
+    found = [("presence", str(p)) for p in chosen.presence] + [("state", str(s)) for s in chosen.states]
+    found += [("tag", tag) for tag in chosen.tags] + ([("match", "all")] if chosen.match == "all" else [])
+    names = ("q", "os", "arch", "version", "instance")
+    return sorted([*found, *((name, getattr(chosen, name)) for name in names if getattr(chosen, name))])

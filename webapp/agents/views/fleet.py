@@ -1,0 +1,122 @@
+"""The list of agents, and acts on several of them."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qsl, urlencode
+
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import MultiDict
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import may, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.agents import lifecycle, queries
+from webapp.agents.forms import filter_of, pairs_of, words
+from webapp.agents.models import Agent
+from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
+from webapp.db import db
+from webapp.errors import Problem
+from webapp.refusal import Refused
+
+bp = Blueprint("agents", __name__, url_prefix="/agents")
+
+SIZES = (25, 50, 100)
+VERBS = {"pause": lifecycle.pause, "enable": lifecycle.enable, "disable": lifecycle.disable}
+
+
+@bp.get("/")
+@requires(Permission.AGENTS_READ)
+@polling.cached(every=30)
+def index() -> Response:
+    return htmx.page("agents/index.html", "agents/_list.html", **context())
+
+
+def context() -> dict[str, Any]:
+    chosen, now = filter_of(request.args), clock.now()
+    per = request.args.get("per", 25, type=int)
+    per = per if per in SIZES else 25
+    page = queries.page(chosen, now, per, request.args.get("after"), request.args.get("before"))
+    names = {org.id: org.name for org in principal.orgs}
+    return {
+        "page": page, "now": now, "chosen": chosen, "total": queries.count(chosen, now), "looks": PRESENCE_LOOKS,
+        "states": STATE_LOOKS, "presences": queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ)),
+        "pills": pills(chosen, now), "menus": menus(chosen), "names": names, "here": address(chosen, per), "link": link,
+        "pairs": pairs_of(chosen), "per": per, "sizes": [(n, link(chosen, per=n), n == per) for n in SIZES],
+    }  # fmt: skip
+
+
+def link(chosen: queries.Filter, **more: Any) -> str:
+    asked = urlencode([*pairs_of(chosen), *((key, value) for key, value in more.items() if value)])
+    return f"/agents?{asked}" if asked else "/agents"
+
+
+def address(chosen: queries.Filter, per: int) -> str:
+    return link(
+        chosen, per=per if per != SIZES[0] else None, after=request.args.get("after"), before=request.args.get("before")
+    )
+
+
+def pills(chosen: queries.Filter, now: Any) -> list[dict[str, Any]]:
+    counts = queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ))
+    found = [{"href": "/agents", "label": "All", "count": sum(counts.values()), "current": chosen == queries.Filter()}]
+    for presence in Presence:
+        only = queries.Filter(presence=frozenset({presence}))
+        label = PRESENCE_LOOKS[presence].label
+        found.append({"href": link(only), "label": label, "count": counts[presence], "current": chosen == only})
+    return found
+
+
+def menus(chosen: queries.Filter) -> list[tuple[str, str, list[tuple[str, str]], list[str]]]:
+    tags = [(tag, f"{tag} ({count})") for tag, count in queries.tags_in_use()]
+    found = [("tag", "Tag", tags, list(chosen.tags))]
+    found.append(("state", "State", [(s, STATE_LOOKS[s].label) for s in State], [str(s) for s in chosen.states]))
+    for name, label in (("os", "Platform"), ("version", "Version")):
+        found.append((name, label, [(v, v) for v in queries.values(name)], [v for v in (getattr(chosen, name),) if v]))
+    return found
+
+
+@bp.post("/bulk")
+@requires(Permission.AGENTS_WRITE)
+def bulk() -> Response:
+    """Tags on and off, pause, enable or disable, each agent by itself."""
+    do, now = request.form.get("do", ""), clock.now()
+    agents = _chosen()
+    if do == "tag":
+        add, remove = words(request.form.get("add")), words(request.form.get("remove"))
+        if not add and not remove:
+            raise Problem(422, errors=[{"field": "add", "message": "Enter at least one tag"}])
+        changed = lifecycle.tag_many(agents, add, remove, principal.actor, now)
+        db.session.commit()
+        return htmx.changed(None, "/agents", f"{changed} of {len(agents)} agents changed", refresh="agents")
+    if do not in VERBS:
+        raise Problem(422, errors=[{"field": "do", "message": f"Choose one of tag, {', '.join(VERBS)}"}])
+    done, refused = _each(do, agents)
+    text = f"{done} agents changed" + (f", {len(refused)} not: {refused[0]}" if refused else "")
+    return htmx.changed(None, "/agents", text, refresh="agents")
+
+
+def _each(do: str, agents: list[Agent]) -> tuple[int, list[str]]:
+    done, refused = 0, []
+    for agent in agents:
+        try:
+            with db.session.begin_nested():
+                VERBS[do](agent, principal.actor, clock.now())
+            done += 1
+        except Refused as refusal:
+            refused.append(f"{agent.hostname}: {refusal.text}")
+    db.session.commit()
+    return done, refused
+
+
+def _chosen() -> list[Agent]:
+    """The ticked ones, or all that match; of foreign ones nothing is said."""
+    if request.form.get("scope") == "matching":
+        found = queries.ids(filter_of(MultiDict(parse_qsl(request.form.get("query", "")))), clock.now())
+        agents = [agent for number in found if (agent := db.session.get(Agent, number))]
+    else:
+        agents = [agent for uuid in request.form.getlist("ids") if (agent := queries.by_uuid(uuid))]
+    for organization_id in {agent.organization_id for agent in agents}:
+        may(Permission.AGENTS_WRITE, org_id=organization_id)
+    return agents

@@ -1,0 +1,92 @@
+"""One agent: what it is, what it does, what happened to it, and what may be done to it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.agents import lifecycle, presence_chart, queries
+from webapp.agents.forms import words
+from webapp.agents.models import Agent
+from webapp.agents.states import MOVES, PRESENCE_LOOKS, STATE_LOOKS, State
+from webapp.db import db
+from webapp.errors import Problem
+from webapp.refusal import Refused
+
+bp = Blueprint("agent", __name__, url_prefix="/agents")
+
+TABS = ("overview", "events", "facts")
+VERBS = {
+    "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
+    "rotate-key": ("asked to change its key", lifecycle.ask_to_rotate),
+}  # fmt: skip
+FINAL_VERBS = {"revoke": ("revoked", lifecycle.revoke), "decommission": ("decommissioned", lifecycle.decommission)}
+
+
+@bp.get("/<uuid:agent_id>")
+@requires(Permission.AGENTS_READ)
+@polling.cached(every=30)
+def show(agent_id: Any) -> Response:
+    agent = get_or_404(Agent, uuid=str(agent_id))
+    return htmx.page("agents/show.html", "agents/_show.html", **context(agent))
+
+
+def context(agent: Agent) -> dict[str, Any]:
+    now = clock.now()
+    tab = request.args.get("tab", TABS[0])
+    return {
+        "agent": agent, "now": now, "presence": PRESENCE_LOOKS[agent.presence(now)], "state": STATE_LOOKS[State(agent.state)],
+        "tab": tab if tab in TABS else TABS[0], "tabs": TABS, "tabs_for": tabs_for, "events": queries.events_of(agent), "moves": MOVES[State(agent.state)],
+        "chart": presence_chart.day(queries.samples(agent, now), now), "tasks": f"/tasks?agent={agent.hostname}",
+    }  # fmt: skip
+
+
+def tabs_for(agent: Agent, names: tuple[str, ...], current: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "href": f"/agents/{agent.uuid}?tab={name}",
+            "label": name.capitalize(),
+            "count": None,
+            "current": name == current,
+        }
+        for name in names
+    ]
+
+
+@bp.post("/<uuid:agent_id>/<any(pause,enable,disable,'rotate-key'):verb>")
+@requires(Permission.AGENTS_WRITE)
+def change(agent_id: Any, verb: str) -> Response:
+    return _do(get_or_404(Agent, uuid=str(agent_id)), *VERBS[verb])
+
+
+@bp.post("/<uuid:agent_id>/<any(revoke,decommission):verb>")
+@requires(Permission.AGENTS_DELETE)
+def remove(agent_id: Any, verb: str) -> Response:
+    return _do(get_or_404(Agent, uuid=str(agent_id)), *FINAL_VERBS[verb])
+
+
+@bp.post("/<uuid:agent_id>/tags")
+@requires(Permission.AGENTS_WRITE)
+def tags(agent_id: Any) -> Response:
+    agent = get_or_404(Agent, uuid=str(agent_id))
+    try:
+        lifecycle.tag(agent, words(request.form.get("tags")), principal.actor, clock.now())
+    except Refused as refusal:
+        raise Problem(422, errors=[{"field": "tags", "message": refusal.text}]) from None
+    db.session.commit()
+    return htmx.changed(None, f"/agents/{agent.uuid}", "Tags saved", refresh="agent")
+
+
+def _do(agent: Agent, past: str, verb: Any) -> Response:
+    back = f"/agents/{agent.uuid}"
+    try:
+        verb(agent, principal.actor, clock.now())
+    except Refused as refusal:
+        return htmx.refused(refusal.text, back, refresh="agent")
+    db.session.commit()
+    return htmx.changed(None, back, f"{agent.hostname} is {past}", refresh="agent")
