@@ -88,7 +88,7 @@ def _load(token_id: int, secret: str, now: datetime) -> facts.Facts | None:
             return None
         rights = sorted(token.permissions & rights_of(user, org.id))
         account = facts.account(user, org.id) | {
-            "username": f"{user.username}/{token.name}",
+            "username": f"{user.username}/{token.name}"[:120],
             "superadmin": False,
             "must_change_password": False,
             "orgs": [[org.id, org.slug, org.name, "Token", rights]],

@@ -13,5 +13,16 @@ def by_uuid(uuid: str, organization_id: int | None = None) -> File | None:
     return db.session.scalar(found.where(File.organization_id == organization_id) if organization_id else found)
 
 
+def listed(type: str = "", plugin: str = "", task_id: int | None = None, name: str = "") -> sa.Select[File]:
+    """Those that can be seen; `name` is a part of it."""
+    found = sa.select(File).where(File.deleted_at.is_(None))
+    for column, value in ((File.type, type), (File.plugin_id, plugin), (File.task_id, task_id)):
+        if value:
+            found = found.where(column == value)
+    return found.where(File.name.icontains(name, autoescape=True)) if name else found
+
+
 def of_task(task_id: int) -> list[File]:
-    return list(db.session.scalars(sa.select(File).where(File.task_id == task_id, File.deleted_at.is_(None)).order_by(File.id)))
+    return list(
+        db.session.scalars(sa.select(File).where(File.task_id == task_id, File.deleted_at.is_(None)).order_by(File.id))
+    )

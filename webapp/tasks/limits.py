@@ -1,0 +1,53 @@
+"""Named concurrency limits. A claim locks their rows first (claim.py), so a change counts from the next claim on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from webapp.access import audit
+from webapp.db import db
+from webapp.events import Actor
+from webapp.refusal import Refused
+from webapp.tasks.models import Limit
+
+
+def create(organization_id: int, name: str, maximum: int, by: Actor, now: datetime) -> Limit:
+    if db.session.scalar(_mine(organization_id, name)):
+        raise Refused("exists", f"There is a limit {name} already. Change that one")
+    limit = Limit(organization_id=organization_id, name=name, maximum=maximum)
+    db.session.add(limit)
+    db.session.flush()
+    _record(limit, "create", by, now)
+    return limit
+
+
+def edit(limit: Limit, maximum: int, by: Actor, now: datetime) -> None:
+    before, limit.maximum = limit.maximum, maximum
+    _record(limit, "edit", by, now, before)
+
+
+def delete(limit: Limit, by: Actor, now: datetime) -> None:
+    _record(limit, "delete", by, now, limit.maximum)
+    db.session.delete(limit)
+
+
+def listed() -> sa.Select[Limit]:
+    return sa.select(Limit)
+
+
+def named(name: str) -> Sequence[Limit]:
+    """In each organisation that can be seen; locked where this is to change them."""
+    return db.session.scalars(sa.select(Limit).where(Limit.name == name).with_for_update()).all()
+
+
+def _mine(organization_id: int, name: str) -> sa.Select[Limit]:
+    return sa.select(Limit).where(Limit.organization_id == organization_id, Limit.name == name)
+
+
+def _record(limit: Limit, verb: str, by: Actor, now: datetime, before: int | None = None) -> None:
+    facts = {} if before is None else {"before": {"max": before}}
+    after = None if verb == "delete" else {"max": limit.maximum}
+    audit.record(limit.organization_id, f"limit.{verb}", f"limit {limit.name}", by, now, after=after, **facts)

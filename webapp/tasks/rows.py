@@ -1,0 +1,59 @@
+"""Tasks one by one, for programs: the newest act first, and within it the newest task. Pages list batches: queries.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+
+from webapp.db import db
+from webapp.events import Event
+from webapp.tasks.filters import Filter
+from webapp.tasks.models import Batch, Note, Task
+from webapp.tasks.queries import where
+from webapp.tasks.states import Status
+
+Place = tuple[int, int]  # batch and task: where a piece of the list begins
+
+
+def newest(chosen: Filter, limit: int, after: Place | None = None) -> list[Task]:
+    """In the order of the lists' own indexes; one statement a status, since each reads its index in that order."""
+    statuses = sorted(chosen.statuses) if chosen.status else [None]
+    places = {place for status in statuses for place in _places(chosen, status, limit, after)}
+    ids = [task_id for _, task_id in sorted(places, reverse=True)[:limit]]
+    tasks = {task.id: task for task in db.session.scalars(sa.select(Task).where(Task.id.in_(ids)))}
+    return [tasks[task_id] for task_id in ids if task_id in tasks]
+
+
+def of_batch(batch: Batch, limit: int) -> Sequence[str]:
+    """The ids of its tasks, the latest attempt of each."""
+    mine = sa.select(Task.uuid).where(Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True))
+    return db.session.scalars(mine.order_by(Task.id).limit(limit)).all()
+
+
+def organizations(uuids: Sequence[str]) -> dict[str, int]:
+    """Whose these tasks are, of those that can be seen."""
+    found: dict[str, int] = {}
+    for begin in range(0, len(uuids), 500):
+        bite = sa.select(Task.uuid, Task.organization_id).where(Task.uuid.in_(uuids[begin : begin + 500]))
+        found |= {row.uuid: row.organization_id for row in db.session.execute(bite)}
+    return found
+
+
+def notes_of(task: Task) -> sa.Select[Note]:
+    return sa.select(Note).where(Note.task_id == task.id, Note.deleted_at.is_(None))
+
+
+def events_of(task: Task) -> sa.Select[Event]:
+    return sa.select(Event).where(Event.subject == "task", Event.subject_id == task.id)
+
+
+def _places(chosen: Filter, status: Status | None, limit: int, after: Place | None) -> list[Place]:
+    rows = sa.select(Task.batch_id, Task.id).where(*where(chosen))
+    if status is not None:
+        rows = rows.where(Task.status == status)
+    if after is not None:
+        batch_id, task_id = after
+        rows = rows.where(Task.batch_id <= batch_id, sa.or_(Task.batch_id < batch_id, Task.id < task_id))
+    ordered = rows.order_by(Task.batch_id.desc(), Task.id.desc()).limit(limit)
+    return [(batch_id, task_id) for batch_id, task_id in db.session.execute(ordered)]
