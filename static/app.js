@@ -211,7 +211,7 @@ hear('htmx:after:swap', ({ detail: { ctx } }) => {
   if (ctx.swap === 'none') return
   const target = ctx.target?.isConnected ? ctx.target : byId(ctx.target?.id) ?? document.body
   const tag = ctx.response?.headers.get('ETag')
-  if (tag && target.matches('[data-live]')) target.dataset.tag = tag
+  if (tag && isPoll(ctx) && target.matches('[data-live]')) target.dataset.tag = tag
   if (ctx.response?.status === 422) refused(target)
   else if (!isPoll(ctx)) {
     newRows(target, 0)
@@ -245,7 +245,9 @@ const selected = form => new Set(read(selKey(form), []))
 const queryOf = form => listOf(form)?.dataset.query ?? location.search.slice(1)
 const matching = form => read(`${selKey(form)}*`, null) === queryOf(form)
 const totalOf = form => Number(listOf(form)?.dataset.total ?? 0)
-const countOf = form => matching(form) ? totalOf(form) : selected(form).size
+/* A box may stand for several: "<id>*24". */
+const weigh = ids => [...ids].reduce((sum, id) => sum + Number(id.split('*')[1] ?? 1), 0)
+const countOf = form => matching(form) ? totalOf(form) : weigh(selected(form))
 let lastBox
 
 function select(form, ids, all = false) {
@@ -263,7 +265,7 @@ function showSelection(form) {
     page.indeterminate = ticked > 0 && ticked < boxes.length
   }
   n ? form.dataset.n = n : form.removeAttribute('data-n')
-  const outside = all ? 0 : n - ticked
+  const outside = all ? 0 : n - weigh(boxes.filter(box => box.checked).map(box => box.value))
   setText($('[data-count]', form), n ? `${count(n)} selected${outside ? `, ${outside} not on this page` : ''}` : '')
   const more = $('[data-all]', form)
   if (!more) return

@@ -14,6 +14,9 @@ class Answers:
     if TYPE_CHECKING:
         id: Any
         status: Any
+        what: Any
+        input: Any
+        created_by: Any
         latest: Any
         original_task_id: Any
         executor: Any
@@ -111,6 +114,16 @@ class Answers:
         """Why it ended as it did, in one line."""
         told = (self.error or "").strip().split("\n", 1)[0][:300]
         return ": ".join(part for part in (self.reason_label, told) if part)
+
+    @property
+    def told(self) -> str:
+        """The second line of its row: on what it runs, or whose it is where the name says that already."""
+        return self.input if self.input and self.input != self.what else f"By {self.created_by}"
+
+    @property
+    def distinction(self) -> str:
+        """What tells it from the other tasks of its batch."""
+        return self.input if self.input and self.input != self.what else self.place
 
     @property
     def place(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from webapp.access.principal import Principal
 from webapp.agents import queries as agents
 from webapp.plugins.catalogue import catalogue
-from webapp.tasks import kinds
+from webapp.tasks import kinds, queries
 from webapp.tasks.address import Address
 from webapp.tasks.reasons import ADVICE, Reason
 from webapp.tasks.states import LOOKS, STARTED, WAITING, Outcome, Status, Trigger
@@ -103,7 +103,7 @@ def rest(address: Address, *, full: bool = False) -> dict[str, Menu]:
 
 def filled(name: str, address: Address) -> Menu:
     """All that a fetched menu offers, the chosen ones first."""
-    names = agents.hostnames(MOST) if name == "agent" else agents.tags(MOST)
+    names = queries.hosts(MOST) if name == "agent" else [tag for tag, _ in agents.tags_in_use(limit=MOST)]
     chosen = address.values(name)
     return Menu(name, [(value, value) for value in dict.fromkeys([*chosen, *names])], chosen, typed=TYPED[name])
 

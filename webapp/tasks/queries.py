@@ -286,6 +286,12 @@ def _holds(column: Any, word: str) -> sa.ColumnElement[bool]:
     return sa.exists(sa.select(sa.literal(1)).select_from(each).where(each.c.value == word))
 
 
+def hosts(limit: int) -> list[str]:
+    """Names that a filter by agent offers."""
+    names = sa.select(Agent.hostname).where(Agent.deleted_at.is_(None)).distinct().order_by(Agent.hostname)
+    return list(db.session.scalars(names.limit(limit)))
+
+
 def counts(organization_ids: Iterable[int]) -> dict[str, int]:
     """How many tasks have each status, from the maintained sums."""
     summed = sa.select(Count.status, sa.func.sum(Count.delta)).where(Count.organization_id.in_(list(organization_ids)))

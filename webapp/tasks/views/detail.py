@@ -1,0 +1,123 @@
+"""The page of one task. It keeps itself fresh by its own address until the task has ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, request
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.files import queries as files
+from webapp.objects import queries as objects
+from webapp.plugins import queries as plugins
+from webapp.processes import beats
+from webapp.tasks import compare, equivalents, log_page, notes, queries, runs, timeline, why
+from webapp.tasks.log_page import STREAMS
+from webapp.tasks.models import Task
+from webapp.tasks.output_shown import place
+
+bp = Blueprint("task", __name__, url_prefix="/tasks")
+
+OBJECTS = 200  # of a page
+WAITING_EVERY = 10  # seconds: why a task waits also changes when nothing happens to it
+
+
+@bp.get("/<task_id>")
+@requires(Permission.TASKS_READ)
+def show(task_id: str) -> Response:
+    """A poll says `live`, and gets everything but the output, which has a clock of its own."""
+    if len(task_id) < 36 and (task := queries.by_uuid(task_id)):
+        return redirect(f"/tasks/{task.uuid}")  # type: ignore[return-value]
+    if htmx.wanted() and "live" not in request.args:
+        return _show(task_id)
+    every = WAITING_EVERY if request.args.get("live") == "wait" else 0
+    shown: Response = polling.cached(personal=True, every=every)(_show)(task_id)
+    return shown
+
+
+def _show(task_id: str) -> Response:
+    task = get_or_404(Task, uuid=task_id, deleted_at=None)
+    tabs = _tabs(task)
+    tab = request.args.get("tab", "")
+    tab = tab if tab in tabs else "output"
+    return htmx.page(
+        "tasks/detail.html", "tasks/_task.html", task=task, tab=tab, tabs=tabs, live="live" in request.args,
+        org=next(org for org in principal.orgs if org.id == task.organization_id),
+        timeline=timeline.of(task), runs=runs.of(task), whys=_whys(task), root=_root(task), origin=_origin(task),
+        equivalents=equivalents, **CONTENTS[tab](task),
+    )  # fmt: skip
+
+
+def _tabs(task: Task) -> dict[str, tuple[str, int | None]]:
+    """Label and count; those that can never have anything for this task are left out."""
+    attempts = queries.attempts(task)
+    return {
+        "output": ("Output", None),
+        "files": ("Files", task.file_count),
+        "objects": ("Objects", task.object_count),
+        "notes": ("Notes", task.note_count),
+        "attempts": ("Attempts", attempts),
+        "compare": ("Compare", None),
+        "details": ("Details", None),
+    }
+
+
+def _whys(task: Task) -> list[why.Why]:
+    if not task.waiting:
+        return []
+    now = clock.now()
+    return why.why(task, now, beats.count_alive("worker", now))
+
+
+def _root(task: Task) -> Task | None:
+    return queries.by_id(task.original_task_id) if task.original_task_id else None
+
+
+def _origin(task: Task) -> Task | None:
+    return queries.by_id(task.rescheduled_from_id) if task.rescheduled_from_id else None
+
+
+def _output(task: Task) -> dict[str, Any]:
+    polled = "live" in request.args
+    log = None if polled else log_page.opened(task, _data(), request.args)
+    return {"log": log, "stream": log_page.stream_of(request.args), "streams": STREAMS}
+
+
+def _files(task: Task) -> dict[str, Any]:
+    return {"files": files.of_task(task.id), "plugins": plugins.usable()}
+
+
+def _objects(task: Task) -> dict[str, Any]:
+    after = place(request.args.get("after", "")) or 0
+    links = objects.links_with_objects(task.id, after, OBJECTS + 1)
+    return {"links": links[:OBJECTS], "more": len(links) > OBJECTS}
+
+
+def _notes(task: Task) -> dict[str, Any]:
+    return {"thread": notes.thread(task)}
+
+
+def _attempts(task: Task) -> dict[str, Any]:
+    return {"attempts": queries.chain(task)}
+
+
+def _compare(task: Task) -> dict[str, Any]:
+    return {"compared": compare.with_last_success(task, _data())}
+
+
+def _details(task: Task) -> dict[str, Any]:
+    return {}
+
+
+CONTENTS: dict[str, Callable[[Task], dict[str, Any]]] = {
+    "output": _output, "files": _files, "objects": _objects, "notes": _notes,
+    "attempts": _attempts, "compare": _compare, "details": _details,
+}  # fmt: skip
+
+
+def _data() -> Any:
+    return current_app.extensions["settings"].data
