@@ -60,8 +60,9 @@ class TestWhatFails:
     def test_a_refused_verb_is_409_with_its_reason(self, client: Browser) -> None:
         answer = client.get("/api/refused")
         assert (answer.status_code, answer.json["reason"]) == (409, "running")  # type: ignore[index]
-        toast = json.loads(client.get("/refused", headers=HTMX).headers["HX-Trigger"])
-        assert toast == {"toast": {"text": "It runs. Stop it first", "tone": "danger"}}
+        news = json.loads(client.get("/refused", headers=HTMX).headers["HX-Trigger"])
+        assert news["toast"] == {"text": "It runs. Stop it first", "tone": "danger"}
+        assert "list:refresh" in news
         client.get("/login")
         back = client.post("/refused", headers={"Referer": "http://localhost/login"})
         assert (back.status_code, back.location) == (303, "/login")
