@@ -29,12 +29,18 @@ FEATURES = (
     "webapp.tasks.views.listing",
     "webapp.tasks.views.peek",
     "webapp.tasks.views.actions",
+    "webapp.tasks.views.adhoc",
     "webapp.agents.views.fleet",
+    "webapp.agents.views.options",
     "webapp.agents.views.host",
     "webapp.agents.views.enrolment",
     "webapp.dashboard.views.home",
     "webapp.dashboard.views.palette",
     "webapp.rest.api",
+    "webapp.agent_api.views.session",
+    "webapp.agent_api.views.tasks",
+    "webapp.agent_api.views.transfer",
+    "webapp.agent_api.views.install",
 )
 
 # Who finds the principal of a key, by the key's beginning.

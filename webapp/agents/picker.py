@@ -1,0 +1,56 @@
+"""Choosing agents in a form: which are offered, which are ticked, and what target that makes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from webapp.agents import queries
+from webapp.agents.forms import words
+from webapp.agents.models import Agent
+
+MODES = {"agents": "Chosen agents", "tags": "By tags", "all": "All agents", "anyone": "Anyone, the first free"}
+
+
+@dataclass
+class Picker:
+    """The state of the fieldset: everything in it is in the form, so it works without JavaScript."""
+
+    mode: str = "agents"
+    checked: list[str] = field(default_factory=list)
+    tags: list[str] = field(default_factory=list)
+    match: str = "any"
+    q: str = ""
+    online: bool = False
+    agents: list[Agent] = field(default_factory=list)
+    more: int = 0
+
+    @property
+    def target(self) -> dict[str, Any]:
+        """As the API takes it."""
+        if self.mode == "tags":
+            return {"tags": self.tags, "match": self.match}
+        return {"agents": self.checked if self.mode == "agents" else self.mode}
+
+    def matched(self, now: datetime, organization_id: int) -> list[Agent]:
+        """Whom the target means now, for the preview."""
+        if self.mode == "agents":
+            return queries.named(self.checked, organization_id)[0] if self.checked else []
+        online = list(queries.online(now, organization_id))
+        return queries.tagged(online, self.tags, self.match) if self.mode == "tags" else online
+
+
+def read(form: MultiDict[str, str], now: datetime, organization_id: int) -> Picker:
+    mode = form.get("mode", "agents")
+    picker = Picker(
+        mode=mode if mode in MODES else "agents", checked=list(dict.fromkeys(form.getlist("agent"))),
+        tags=words(" ".join(form.getlist("target_tags"))), match="all" if form.get("match") == "all" else "any",
+        q=form.get("agent_q", "").strip()[:200], online=form.get("agent_online") == "1",
+    )  # fmt: skip
+    picker.agents, picker.more = queries.options(
+        picker.q, online=picker.online, checked=picker.checked, organization_id=organization_id, now=now
+    )
+    return picker

@@ -1,0 +1,100 @@
+"""One command on many hosts, now: choose, type, watch, and see who answered differently."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, current_app, redirect, render_template, request
+from werkzeug.datastructures import MultiDict
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import choose_organization, get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.agents import picker
+from webapp.db import db
+from webapp.tasks import launch, outputs, queries
+from webapp.tasks.filters import Filter
+from webapp.tasks.models import Batch
+from webapp.tasks.spec import SpecError, parse
+from webapp.tasks.states import FINAL, LOOKS, Status, Trigger
+
+bp = Blueprint("adhoc", __name__, url_prefix="/adhoc")
+
+MANY = 50  # from here on somebody has to type how many
+SHOWN = 200
+RECENT = 20
+
+
+@bp.get("/")
+@requires(Permission.TASKS_COMMAND)
+def index() -> str:
+    return render_template("tasks/adhoc.html", **_form(request.args))
+
+
+@bp.post("/")
+@requires(Permission.TASKS_COMMAND)
+def run() -> Response | tuple[str, int]:
+    form, now = request.form, clock.now()
+    organization_id = choose_organization(form.get("organization"), Permission.TASKS_COMMAND)
+    picked = picker.read(form, now, organization_id)
+    errors = _too_many(picked, form, organization_id)
+    if not errors:
+        try:
+            batch = launch.launch(parse(_body(form, picked)), Trigger.ADHOC, principal.actor, now)
+        except SpecError as error:
+            errors = error.errors
+    if errors:
+        return render_template("tasks/adhoc.html", **_form(form) | {"errors": errors}), 422
+    db.session.commit()
+    return redirect(f"/adhoc/{batch.uuid}", 303)  # type: ignore[return-value]
+
+
+@bp.get("/<batch_id>")
+@requires(Permission.TASKS_COMMAND)
+@polling.cached
+def show(batch_id: str) -> Response:
+    batch = get_or_404(Batch, uuid=batch_id)
+    data = current_app.extensions["settings"].data
+    tasks = queries.children(batch, Filter(), SHOWN)
+    groups = outputs.grouped(tasks, data)
+    facts = {
+        "batch": batch, "tasks": tasks, "groups": groups, "summary": outputs.summary(groups), "looks": LOOKS,
+        "lines": {task.uuid: outputs.last_line(task, data) for task in tasks}, "open": any(t.status not in FINAL for t in tasks),
+        "failed": [t for t in tasks if t.status in (Status.FAILED, Status.EXPIRED, Status.TERMINATED)],
+    }  # fmt: skip
+    return htmx.page("tasks/adhoc_run.html", "tasks/_adhoc_run.html", **facts)
+
+
+def _body(form: MultiDict[str, str], picked: picker.Picker) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        name: form[name].strip() for name in ("execution_timeout", "run_as") if form.get(name, "").strip()
+    }
+    if (seconds := options.get("execution_timeout", "")).isdigit():
+        options["execution_timeout"] = int(seconds)
+    return {
+        "type": "execute_command",
+        "data": {"command": form.get("command", "")},
+        "target": picked.target,
+        "options": options,
+    }
+
+
+def _too_many(picked: picker.Picker, form: MultiDict[str, str], organization_id: int) -> list[dict[str, str]]:
+    count = len(picked.matched(clock.now(), organization_id))
+    if count <= MANY or picked.mode == "anyone" or form.get("sure", "").strip() == str(count):
+        return []
+    return [{"field": "sure", "message": f"This runs on {count} hosts. Type {count} to confirm"}]
+
+
+def _form(form: MultiDict[str, str]) -> dict[str, Any]:
+    now = clock.now()
+    allowed = [org for org in principal.orgs if org.id in principal.org_ids_with(Permission.TASKS_COMMAND)]
+    chosen = next((org for org in allowed if org.slug == form.get("organization")), principal.current_org or allowed[0])
+    picked = picker.read(form, now, chosen.id)
+    recent = sa.select(Batch).where(Batch.trigger == Trigger.ADHOC).order_by(Batch.id.desc()).limit(RECENT)
+    return {
+        "form": form, "picker": picked, "modes": picker.MODES, "matched": picked.matched(now, chosen.id), "now": now,
+        "organizations": allowed, "organization": chosen, "recent": db.session.scalars(recent).all(), "errors": [],
+    }  # fmt: skip
