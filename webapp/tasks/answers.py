@@ -59,6 +59,11 @@ class Answers:
         return self.status in states.STARTED
 
     @property
+    def counted(self) -> bool:
+        """Lists show and count the latest attempt of each chain, unless it was deleted."""
+        return bool(self.latest) and self.deleted_at is None
+
+    @property
     def cancelling(self) -> bool:
         return self.open and self.cancel_requested_at is not None
 

@@ -189,7 +189,8 @@ def counters(session: Session, since: int = 0) -> list[Violation]:
     sums = sa.select(told.organization_id, told.status, sa.func.sum(told.delta)).group_by(
         told.organization_id, told.status
     )
-    rows = sa.select(true.organization_id, true.status, sa.func.count()).group_by(true.organization_id, true.status)
+    shown_rows = sa.select(true.organization_id, true.status, sa.func.count()).where(true.latest, true.deleted_at.is_(None))
+    rows = shown_rows.group_by(true.organization_id, true.status)
     shown = {(row[0], row[1]): int(row[2]) for row in session.execute(sums) if row[2]}
     found = {(row[0], row[1]): int(row[2]) for row in session.execute(rows)}
     return [

@@ -465,12 +465,15 @@ def _move(
 def update(task: Task, now: datetime, *guards: sa.ColumnElement[bool], **values: Any) -> None:
     """Zero rows: somebody else was first, or the lease is void."""
     values["updated_at"] = now
+    counted, status = task.counted, task.status
     statement = sa.update(Task).where(Task.id == task.id, *guards).values(**values)
     done = db.session.execute(statement, execution_options={"synchronize_session": False})
     if done.rowcount == 0:  # type: ignore[attr-defined]
         db.session.expire(task)
         raise Refused("stale", f"This task has changed meanwhile. It is now {task.looks.label}")
     became(task, values)
+    if counted != task.counted:
+        count([(task.organization_id, status, None) if counted else (task.organization_id, None, task.status)])
 
 
 def became(task: Task, values: dict[str, Any], **more: Any) -> None:
@@ -496,16 +499,18 @@ def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime,
         )
         for task in tasks
     )
-    count((task.organization_id, before, task.status) for task in tasks)
+    count((task.organization_id, before, task.status) for task in tasks if task.counted)
     _count_ends(tasks, before, now)
 
 
-def count(moves: Iterable[tuple[int, Status | None, str]]) -> None:
+def count(moves: Iterable[tuple[int, str | None, str | None]]) -> None:
+    """Lists count the latest attempt of each chain, unless it was deleted."""
     sums: dict[tuple[int, str], int] = {}
     for organization_id, before, after in moves:
         if before:
             sums[organization_id, before] = sums.get((organization_id, before), 0) - 1
-        sums[organization_id, after] = sums.get((organization_id, after), 0) + 1
+        if after:
+            sums[organization_id, after] = sums.get((organization_id, after), 0) + 1
     rows = [{"organization_id": o, "status": s, "delta": d} for (o, s), d in sums.items() if d]
     if rows:
         db.session.execute(sa.insert(Count), rows)

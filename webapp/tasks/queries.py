@@ -156,7 +156,7 @@ def _batches(chosen: Filter, limit: int, after: int | None, before: int | None) 
 
 
 def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
-    conditions = where(chosen)
+    conditions = [Task.latest.is_(True), *where(chosen)]
     parts = [
         _keyed(sa.select(Task.batch_id).distinct().where(*conditions, *split), Task.batch_id, limit, after, before)
         for split in _splits(chosen)
@@ -307,7 +307,7 @@ def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> int:
 
 def count(chosen: Filter, cap: int = COUNT_CAP) -> int:
     """How many tasks match, at most `cap`: counting on would cost more than anybody learns from it."""
-    inner = sa.select(Task.id).where(*where(chosen)).limit(cap).subquery()
+    inner = sa.select(Task.id).where(Task.latest.is_(True), *where(chosen)).limit(cap).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
 
 
