@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -44,7 +45,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_sessionfinish() -> None:
     if counts := sys.modules.get("prometheus_client.values"):
-        counts.close_all_multiprocess_files()  # closes its files, which the end of the process would complain about
+        counts.close_all_multiprocess_files()  # or the end of the process complains about them
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -79,8 +81,8 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     """The databases that copies are taken from, by kind; each is made when the first test asks for it."""
     made: dict[str, Any] = {}
     yield made
-    if "postgres" in made:
-        made["postgres"].stop()
+    for source in made.values():
+        source.stop()
 
 
 @pytest.fixture

