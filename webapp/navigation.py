@@ -77,7 +77,9 @@ def init(app: Flask) -> None:
     """Once all features are in: a menu item leads somewhere, or it is not there."""
     urls = app.url_map.bind("localhost")
     for name, places in (("menu", MENU), ("tabs", TABS)):
-        app.extensions[name] = {title: [item for item in items if _leads(urls, item.href)] for title, items in places.items()}
+        app.extensions[name] = {
+            title: [item for item in items if _leads(urls, item.href)] for title, items in places.items()
+        }
 
 
 def sections(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
