@@ -30,6 +30,7 @@ FEATURES = (
     "webapp.tasks.views.peek",
     "webapp.tasks.views.actions",
     "webapp.tasks.views.adhoc",
+    "webapp.library.views.tests",
     "webapp.agents.views.fleet",
     "webapp.agents.views.options",
     "webapp.agents.views.host",

@@ -11,6 +11,7 @@ from webapp.access.models import Organization
 from webapp.config import Settings
 from webapp.db import db, writing_to
 from webapp.events import Actor
+from webapp.library import lifecycle as library
 from webapp.tasks.launch import launch
 from webapp.tasks.spec import parse
 from webapp.tasks.states import Trigger
@@ -23,8 +24,9 @@ def fill(settings: Settings, now: datetime) -> None:
     organization_id = db.session.scalar(sa.select(Organization.id).where(Organization.slug == "default"))
     if organization_id is None:
         return
+    tests = library.add_examples(settings, organization_id, BY, now)
     with writing_to(organization_id):
-        for body in bodies(settings):
+        for body in [*bodies(settings), *(test(each.slug) for each in tests)]:
             launch(parse(body | {"options": body.get("options", {}) | {"tags": ["demo"]}}), Trigger.MANUAL, BY, now)
 
 
@@ -51,3 +53,7 @@ def bodies(settings: Settings) -> list[dict[str, Any]]:
 
 def command(line: str, target: dict[str, Any]) -> dict[str, Any]:
     return {"type": "execute_command", "data": {"command": line}, "target": target}
+
+
+def test(slug: str) -> dict[str, Any]:
+    return {"type": "execute_test", "data": {"test": slug}, "target": {"agents": "anyone"}}

@@ -1,0 +1,110 @@
+"""The library of signed tests: what there is, for which hosts, and since when a build is no longer to be run."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, current_app, redirect, render_template, request
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import choose_organization, get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.db import db
+from webapp.library import lifecycle, queries
+from webapp.library.forms import BuildForm, TestForm
+from webapp.library.manifest import ManifestError
+from webapp.library.models import Build, Test
+from webapp.library.signing import Signing
+
+bp = Blueprint("library", __name__, url_prefix="/library")
+
+PER = 50
+SWITCHES = {"enable": lifecycle.enable, "disable": lifecycle.disable}
+
+
+@bp.get("/")
+@requires(Permission.LIBRARY_READ)
+@polling.cached
+def index() -> Response:
+    q = request.args.get("q", "").strip()[:200]
+    tests, after = queries.page(queries.Filter(q=q), PER, request.args.get("after", type=int))
+    return htmx.page("library/index.html", "library/_list.html", tests=tests, after=after, q=q)
+
+
+@bp.get("/new")
+@requires(Permission.LIBRARY_WRITE, reading=True)
+def new() -> str:
+    return render_template("library/new.html", form=TestForm())
+
+
+@bp.post("/")
+@requires(Permission.LIBRARY_WRITE)
+def create() -> Response | tuple[str, int]:
+    form = TestForm()
+    if not form.validate():
+        return render_template("library/new.html", form=form), 422
+    organization_id = choose_organization(request.form.get("organization"), Permission.LIBRARY_WRITE)
+    facts = {"description": form.description.data or "", "technique": form.technique.data or ""}
+    try:
+        test = lifecycle.add_test(
+            organization_id, form.slug.data, form.name.data, principal.actor, clock.now(), **facts
+        )
+    except ManifestError as error:
+        form.slug.errors = [str(error)]
+        return render_template("library/new.html", form=form), 422
+    db.session.commit()
+    return redirect(f"/library/{test.id}", 303)  # type: ignore[return-value]
+
+
+@bp.get("/<int:test_id>")
+@requires(Permission.LIBRARY_READ)
+def show(test_id: int) -> str:
+    return render_template("library/show.html", **_shown(get_or_404(Test, id=test_id), BuildForm()))
+
+
+@bp.post("/<int:test_id>/builds")
+@requires(Permission.LIBRARY_WRITE)
+def upload(test_id: int) -> Response | tuple[str, int]:
+    test, form = get_or_404(Test, id=test_id), BuildForm()
+    given = request.files.get("file")
+    if given is None or not given.filename:
+        form.file.errors = ["Choose a file"]
+        return render_template("library/show.html", **_shown(test, form)), 422
+    data = current_app.extensions["settings"].data
+    where = {"platform": form.platform.data or "", "arch": form.arch.data or ""}
+    try:
+        build = lifecycle.upload(test, given.stream, data, principal.actor, clock.now(), **where)
+    except ManifestError as error:
+        form.file.errors = [str(error)]
+        return render_template("library/show.html", **_shown(test, form)), 422
+    db.session.commit()
+    return htmx.changed(None, f"/library/{test.id}", f"Version {build.version} for {build.runs_on} was added")
+
+
+@bp.post("/<int:test_id>/<any(enable,disable):verb>")
+@requires(Permission.LIBRARY_WRITE)
+def switch(test_id: int, verb: str) -> Response:
+    test = get_or_404(Test, id=test_id)
+    SWITCHES[verb](test, principal.actor, clock.now())
+    db.session.commit()
+    return htmx.changed(None, f"/library/{test.id}", f"{test.name} is {verb}d", refresh="library")
+
+
+@bp.post("/builds/<build_id>/<any(promote,revoke,enable,disable):verb>")
+@requires(Permission.LIBRARY_WRITE)
+def change_build(build_id: str, verb: str) -> Response:
+    build, now = get_or_404(Build, uuid=build_id), clock.now()
+    if verb == "revoke":
+        signing = Signing(current_app.extensions["settings"].signing_key_file)
+        lifecycle.revoke(build, signing, request.form.get("why", "").strip(), principal.actor, now)
+    elif verb == "promote":
+        lifecycle.promote(build, principal.actor, now)
+    else:
+        SWITCHES[verb](build, principal.actor, now)
+    db.session.commit()
+    return htmx.changed(None, f"/library/{build.test_id}", f"Version {build.version} for {build.runs_on}: {verb}d")
+
+
+def _shown(test: Test, form: BuildForm) -> dict[str, Any]:
+    return {"test": test, "form": form, "builds": [build for build in test.builds if build.deleted_at is None]}
