@@ -16,7 +16,7 @@ from webapp.events import Actor
 from webapp.tasks import kinds, lifecycle, search, targets
 from webapp.tasks.kinds import Part
 from webapp.tasks.models import Batch, Edge, Task, new_uuid
-from webapp.tasks.spec import ANYONE, Spec, SpecError, error, parse_options, parse_target
+from webapp.tasks.spec import ANYONE, Spec, SpecError, Target, error, parse_options, parse_target
 from webapp.tasks.states import Status, Trigger
 from webapp.tasks.targets import Place
 
@@ -36,35 +36,46 @@ NOWHERE = Origin()
 
 
 def launch(
-    spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Origin = NOWHERE, parents: Sequence[Task] = ()
-) -> Batch:
-    """Expand, snapshot, insert, ring. Raises SpecError before anything is written."""
-    parts = _parts(spec)
+    spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Origin = NOWHERE, parents: Sequence[Task] = (),
+    members: Sequence[str] | None = None,
+) -> Batch:  # fmt: skip
+    """Expand, snapshot, insert, ring. Raises SpecError before anything is written.
+
+    `members`: those of the target's object set that are meant, where it is not all of them.
+    """
+    parts = _parts(spec, now, members)
     due = not (spec.options.not_before and spec.options.not_before > now)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
     batch = _batch(spec, parts, places, trigger, by, now)
     rows = [
         _row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
     ]
-    tasks = _insert(rows)
-    _link(parents, tasks)
-    lifecycle.note(tasks, None, by, now)
-    search.add(tasks)
-    crash_here("launched")
-    lifecycle.ring(tasks)
+    _begin(rows, parents, by, now)
     return batch
 
 
-def check(spec: Spec, now: datetime) -> tuple[list[Part], list[Place]]:
+def extend(
+    batch: Batch, spec: Spec, by: Actor, now: datetime, *, members: Sequence[str], origin: Origin = NOWHERE
+) -> None:
+    """More of the same act, for an object set that is too large for one transaction."""
+    parts = _parts(spec, now, members)
+    places = _capable_places(spec, parts, targets.places(spec, writing(), now, True))
+    trigger = Trigger(batch.trigger)
+    rows = [_row(spec, batch, part, place, trigger, by, now, origin, False) for part in parts for place in places]
+    _begin(rows, (), by, now)
+    batch.total = (batch.total or 0) + len(rows)
+
+
+def check(spec: Spec, now: datetime, *, members: Sequence[str] | None = None) -> tuple[list[Part], list[Place]]:
     """What a launch would make, without making it: for previews."""
-    parts = _parts(spec)
+    parts = _parts(spec, now, members)
     return parts, _capable_places(spec, parts, targets.places(spec, writing(), now, True))
 
 
-def _parts(spec: Spec) -> list[Part]:
+def _parts(spec: Spec, now: datetime, members: Sequence[str] | None = None) -> list[Part]:
     if spec.type not in kinds.KINDS:
         raise error("type", f'There is no task type "{spec.type}". Choose one of {", ".join(kinds.KINDS)}')
-    return kinds.of(spec.type).prepare(spec)
+    return kinds.of(spec.type).prepare(targets.with_members(spec, writing(), now, members))
 
 
 def _capable_places(spec: Spec, parts: list[Part], found: list[Place]) -> list[Place]:
@@ -129,6 +140,15 @@ def _expiry(spec: Spec, now: datetime) -> datetime:
     return expiry
 
 
+def _begin(rows: list[dict[str, Any]], parents: Sequence[Task], by: Actor, now: datetime) -> None:
+    tasks = _insert(rows)
+    _link(parents, tasks)
+    lifecycle.note(tasks, None, by, now)
+    search.add(tasks)
+    crash_here("launched")
+    lifecycle.ring(tasks)
+
+
 def _insert(rows: list[dict[str, Any]]) -> list[Task]:
     found = db.session.scalars(sa.insert(Task).returning(Task, sort_by_parameter_order=True), rows)
     return list(found.all())
@@ -181,9 +201,10 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
 def respec(task: Task) -> Spec:
     """The spec of a task as it ran: one run of the batch's, on the same place."""
     agent = db.session.get(Agent, task.agent_id) if task.agent_id and task.owner != ANYONE else None
-    target = {"agents": [agent.uuid]} if agent else task.target
+    target = parse_target({"agents": [agent.uuid]} if agent else task.target)
     options = {k: v for k, v in task.options.items() if k not in ("not_before", "window")}
-    return Spec(task.type, task.data, parse_target(target), parse_options(options))
+    # Its own object or file is already in its data; the target names those of all its siblings.
+    return Spec(task.type, task.data, target if target.on_agents else Target(), parse_options(options))
 
 
 def reschedule(task: Task, by: Actor, now: datetime) -> Batch:

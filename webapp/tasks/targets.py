@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from webapp.agents import queries as agents
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.objects import sets
 from webapp.tasks import kinds
-from webapp.tasks.spec import AGENTS, ALL, ANYONE, TAGS, USER, Spec, SpecError, Target
+from webapp.tasks.spec import AGENTS, ALL, ANYONE, OBJECT_SET, OBJECTS, TAGS, USER, Spec, SpecError, Target, error
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,25 @@ def _named(target: Target, organization_id: int) -> list[Agent]:
         names = ", ".join(f'"{name}"' for name in unknown)
         raise SpecError([{"field": "target.agents", "message": f"There is no agent {names} in this organization"}])
     return found
+
+
+def with_members(spec: Spec, organization_id: int, now: datetime, members: Sequence[str] | None = None) -> Spec:
+    """An object set is who is in it at this moment, or those of them that the caller has chosen."""
+    if spec.target.kind != OBJECT_SET:
+        return spec
+    if members is None:
+        members = _members(spec.target, organization_id, now)
+    return replace(spec, target=Target(OBJECTS, tuple(members)))
+
+
+def _members(target: Target, organization_id: int, now: datetime) -> list[str]:
+    found = sets.find(target.names[0], organization_id)
+    if found is None:
+        raise error("target.object_set", f"There is no object set {target.names[0]} in this organization")
+    keys = list(sets.keys(found, now))
+    if not keys:
+        raise error("target.object_set", sets.problem(found) or f"{found.name} has no members now")
+    return keys
 
 
 def matching(target: Target, organization_id: int, now: datetime) -> list[Agent]:

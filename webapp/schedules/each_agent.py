@@ -1,0 +1,45 @@
+"""Schedules with a time of its own for each agent (`"per": "agent"`): who they are, and who is due."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from webapp.agents.models import Agent
+from webapp.schedules import engine
+from webapp.schedules.models import Schedule
+from webapp.schedules.plan import Plan, Slot
+from webapp.tasks import targets
+from webapp.tasks.spec import AGENTS, Spec, parse
+
+
+class Turn(NamedTuple):
+    """One agent's slots that are due."""
+
+    agent: Agent
+    slots: list[Slot]
+    absent: bool  # it is offline, and the target means only those that are there
+
+
+def due(schedule: Schedule, plan: Plan, now: datetime) -> Iterator[Turn]:
+    spec = parse(schedule.spec or {})
+    only_present = spec.target.kind != AGENTS and not spec.target.include_offline
+    for agent in _agents(spec, schedule.organization_id, now):
+        found = engine.due(plan.for_agent(agent.uuid), max(schedule.last_slot_at, agent.enrolled_at), now)
+        if found.slots:
+            yield Turn(agent, found.slots, only_present and not agent.online(now))
+
+
+def soonest(schedule: Schedule, plan: Plan, after: datetime, now: datetime) -> datetime | None:
+    spec = parse(schedule.spec or {})
+    following = (
+        engine.next_run(plan.for_agent(agent.uuid), after) for agent in _agents(spec, schedule.organization_id, now)
+    )
+    return min((slot.at for slot in following if slot), default=None)
+
+
+def _agents(spec: Spec, organization_id: int, now: datetime) -> list[Agent]:
+    """All that the target means, whether they are online at the moment or not."""
+    return targets.matching(replace(spec.target, include_offline=True), organization_id, now)

@@ -1,0 +1,64 @@
+"""What a schedule can be, how one of its slots can end, and the words for both."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from webapp.schedules.policies import REASONS as WHY
+from webapp.tasks.states import Look
+
+
+class Status(StrEnum):
+    ACTIVE = "active"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    ERROR = "error"
+
+
+MOVES: dict[Status, frozenset[Status]] = {
+    Status.ACTIVE: frozenset({Status.PAUSED, Status.COMPLETED, Status.ERROR}),
+    Status.PAUSED: frozenset({Status.ACTIVE, Status.COMPLETED, Status.ERROR}),
+    # What has ended or is broken goes on when somebody gives it a rule that has a next run.
+    Status.COMPLETED: frozenset({Status.ACTIVE, Status.ERROR}),
+    Status.ERROR: frozenset({Status.ACTIVE, Status.COMPLETED}),
+}
+
+LOOKS: dict[Status, Look] = {
+    Status.ACTIVE: Look("Active", "success", "active"),
+    Status.PAUSED: Look("Paused", "warning", "paused"),
+    Status.COMPLETED: Look("Completed", "neutral", "completed"),
+    Status.ERROR: Look("Error", "danger", "error"),
+}
+
+
+class End(StrEnum):
+    """Of a slot. The first two are not the last word: the scheduler comes back to them."""
+
+    WAITING = "waiting"
+    FANNING = "fanning"
+    FIRED = "fired"
+    SKIPPED = "skipped"
+    MISSED = "missed"
+
+
+ENDS: dict[End, Look] = {
+    End.WAITING: Look("Waiting", "neutral", "pending"),
+    End.FANNING: Look("Starting", "info", "executing"),
+    End.FIRED: Look("Started", "success", "play"),
+    End.SKIPPED: Look("Skipped", "neutral", "skipped"),
+    End.MISSED: Look("Missed", "warning", "warning"),
+}
+
+RUN_NOW, PAUSED, CHANGED, BROKEN = "run_now", "paused", "changed", "broken"
+REFUSED, OFFLINE, REPLACED, ENDED, NO_TARGETS = "refused", "agent_offline", "replaced", "ended", "no_targets"
+REASONS = WHY | {
+    RUN_NOW: "Somebody started it by hand",
+    PAUSED: "The schedule was paused",
+    CHANGED: "It was due at the moment when the schedule was changed",
+    BROKEN: "The schedule was broken",
+    NO_TARGETS: "There was nothing to run it on",
+    REFUSED: "It could not be started",
+    OFFLINE: "The agent was offline at that time",
+    REPLACED: "A later run took its place while it waited",
+    ENDED: "The schedule ended while it waited",
+}
