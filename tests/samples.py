@@ -6,10 +6,12 @@ parameters here; a route with an unknown one fails the test.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
 import sqlalchemy as sa
+from flask import current_app
 
 from tests import factories
 from tests.tasks import made
@@ -18,7 +20,13 @@ from webapp.access import sessions
 from webapp.access.facts import hashed
 from webapp.access.models import Membership, Organization
 from webapp.access.permissions import Permission
-from webapp.db import db
+from webapp.db import db, writing_to
+from webapp.events import SYSTEM
+from webapp.files import lifecycle as files
+from webapp.objects import lifecycle as objects
+from webapp.objects.lifecycle import Seen
+from webapp.objects.models import Object
+from webapp.tasks import limits, notes
 from webapp.tasks.models import Batch
 
 
@@ -57,6 +65,32 @@ def batch_id(organization_id: int) -> str:
     return db.session.get_one(Batch, made.task(organization_id).batch_id).uuid
 
 
+def note_id(organization_id: int) -> int:
+    task = made.task(organization_id)
+    with writing_to(organization_id):
+        return notes.add(task, "Look at the disk", SYSTEM, clock.now()).id
+
+
+def file_id(organization_id: int) -> str:
+    facts = {"name": "scan.xml", "type": "nmap", "by": SYSTEM, "now": clock.now()}
+    data = current_app.extensions["settings"].data
+    return files.add(data, io.BytesIO(b"<nmaprun/>"), organization_id=organization_id, **facts).uuid
+
+
+def object_id(organization_id: int) -> int:
+    seen = Seen("hostname", f"internet|{organization_id}.example", {"network": "internet"})
+    with writing_to(organization_id):
+        objects.see(organization_id, [seen], clock.now())
+    return db.session.scalars(sa.select(Object.id).where(Object.key == seen.key)).one()
+
+
+def limit_name(organization_id: int) -> str:
+    name = f"limit-{next(factories.numbers)}"
+    with writing_to(organization_id):
+        limits.create(organization_id, name, 2, SYSTEM, clock.now())
+    return name
+
+
 def nothing(_organization_id: int) -> str:
     return "nothing"
 
@@ -70,9 +104,18 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "token_id": token_id,
     "task_id": task_id,
     "batch_id": batch_id,
+    "note_id": note_id,
+    "file_id": file_id,
+    "object_type": lambda _organization_id: "hostname",
+    "object_id": object_id,
+    "plugin_id": lambda _organization_id: "demo",
+    "limit_name": limit_name,
     "token": nothing,  # of a password link: signed, so it belongs to no organisation
     "path": lambda _organization_id: "app.css",
 }
 
 # Things of one person alone: even an admin of the same organisation is answered as if they were not there.
 PERSONAL = {"session_id", "token_id"}
+
+# Things of the installation: nobody's in particular, so no organisation is foreign to them.
+SHARED = {"object_type", "plugin_id"}

@@ -58,7 +58,7 @@ def show(limit_name: str) -> Json:
 @section.put("/limits/<limit_name>/", needs=(P.SETTINGS_WRITE,), query=WHERE, body=NEW_MAX, answer=LIMIT)
 def edit(limit_name: str) -> Json:
     """Change how many may run at once. Those that run go on."""
-    limit = _limit(limit_name)
+    limit = _limit(limit_name, lock=True)
     maximum = body()["max"]
     etags.check(_form(limit))
     limits.edit(limit, maximum, principal.actor, clock.now())
@@ -68,14 +68,14 @@ def edit(limit_name: str) -> Json:
 @section.delete("/limits/<limit_name>/", needs=(P.SETTINGS_WRITE,), query=WHERE)
 def delete(limit_name: str) -> None:
     """Delete a limit. What named it waits for nothing more."""
-    limit = _limit(limit_name)
+    limit = _limit(limit_name, lock=True)
     etags.check(_form(limit))
     limits.delete(limit, principal.actor, clock.now())
 
 
-def _limit(name: str) -> Limit:
+def _limit(name: str, *, lock: bool = False) -> Limit:
     where = asked().get("organization")
-    found = [limit for limit in limits.named(name) if where in (None, shapes.organization(limit.organization_id))]
+    found = [limit for limit in limits.named(name, lock=lock) if where in (None, shapes.organization(limit.organization_id))]
     if len(found) > 1:
         raise FieldErrors([{"field": "organization", "message": "Choose an organization"}])
     return get_or_404(Limit, id=found[0].id if found else 0)

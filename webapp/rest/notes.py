@@ -6,7 +6,7 @@ from webapp import clock
 from webapp.access.guards import get_or_404
 from webapp.access.permissions import Permission as P
 from webapp.access.principal import principal
-from webapp.errors import Problem
+from webapp.refusal import Refused
 from webapp.rest import etags
 from webapp.rest.pages import PAGE, list_of, oldest_first
 from webapp.rest.reading import body
@@ -79,7 +79,7 @@ def _note(note_id: int) -> tuple[Note, Task]:
 def _own(note_id: int, unless: P | None = None) -> tuple[Note, Task]:
     note, task = _note(note_id)
     if note.author_id != principal.id and not (unless and principal.can(unless, note.organization_id)):
-        raise Problem(403, f"{note.author} wrote this note. Only they can change it")
+        raise Refused("not_yours", f"{note.author} wrote this note. Only they can change it")
     return note, task
 
 

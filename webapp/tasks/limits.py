@@ -38,9 +38,10 @@ def listed() -> sa.Select[Limit]:
     return sa.select(Limit)
 
 
-def named(name: str) -> Sequence[Limit]:
-    """In each organisation that can be seen; locked where this is to change them."""
-    return db.session.scalars(sa.select(Limit).where(Limit.name == name).with_for_update()).all()
+def named(name: str, *, lock: bool = False) -> Sequence[Limit]:
+    """In each organisation that can be seen; locked by who is to change one."""
+    found = sa.select(Limit).where(Limit.name == name)
+    return db.session.scalars(found.with_for_update() if lock else found).all()
 
 
 def _mine(organization_id: int, name: str) -> sa.Select[Limit]:
