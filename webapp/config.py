@@ -16,6 +16,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, Self
+from urllib.parse import urlsplit
 
 VERSION = "0.1.0"
 CORES = os.cpu_count() or 1
@@ -54,6 +55,7 @@ class Settings:
     port: int = setting("PORT", 8080, "Port of the pages and the API.", high=65535)
     wake_port: int = setting("MUSTER_WAKE_PORT", lambda s: s["port"] % 65535 + 1, "Port of the wake channel, which tells agents at once that there is work.", high=65535)
     url: str = setting("MUSTER_URL", lambda s: web_url(s["host"], s["port"]), "Address at which browsers, agents and the command line reach the server.")
+    wake_url: str = setting("MUSTER_WAKE_URL", lambda s: wake_url(s["url"], s["wake_port"]), "Address at which agents reach the wake channel; empty: they only ask every few seconds.")
     token: str = setting("MUSTER_TOKEN", "", "API token of the command line as a client.", secret=True)
     trusted_hosts: tuple[str, ...] = setting("MUSTER_TRUSTED_HOSTS", (), "Host names to answer to, with commas; empty answers to any.")
     proxies: int = setting("MUSTER_PROXIES", 0, "Number of reverse proxies in front whose X-Forwarded headers are believed.", low=0)
@@ -155,6 +157,13 @@ def broker_socket(data: Path) -> Path:
 def web_url(host: str, port: int) -> str:
     name = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)
     return f"http://{name}:{port}"
+
+
+def wake_url(url: str, port: int) -> str:
+    """Beside the pages, on its own port. Behind a proxy with TLS only its owner knows the address."""
+    parts = urlsplit(url)
+    name = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"http://{name}:{port}/wake" if parts.scheme == "http" else ""
 
 
 def _given(env: Mapping[str, str], meta: Mapping[str, Any]) -> tuple[str, str | None]:

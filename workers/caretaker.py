@@ -6,10 +6,12 @@ from datetime import datetime
 from threading import Event
 
 from webapp import queue
+from webapp.agents import sweep as agents
 from webapp.config import Settings
 from webapp.processes import beats
 from webapp.tasks import sweep
 from workers.chores import Chore, run
+from workers.journals import Journals
 
 EVERY = 1.0
 
@@ -29,7 +31,7 @@ class BrokerMemory:
             sweep.ring_again(now, broker_lost_its_memory=True)
 
 
-def chores() -> list[Chore]:
+def chores(settings: Settings) -> list[Chore]:
     seen: dict[int, int] = {}
 
     def correct_revisions(now: datetime) -> None:
@@ -37,13 +39,12 @@ def chores() -> list[Chore]:
 
     return [
         *(Chore(2, chore) for chore in (sweep.expire_unclaimed, sweep.time_out, sweep.lose_workers, sweep.lose_agents,
-                                        sweep.flag_unreachable, sweep.give_up_stops)),
+                                        sweep.lose_removed_agents, sweep.flag_unreachable, sweep.give_up_stops)),
         Chore(5, sweep.ring_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
-        Chore(10, correct_revisions), Chore(3600, beats.forget_old),
+        Chore(10, correct_revisions), Chore(3600, beats.forget_old), Chore(2, Journals(settings.data).take_in),
+        Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
     ]  # fmt: skip
 
 
 def main(settings: Settings, stop: Event) -> None:
-    run("caretaker", settings, chores(), EVERY, stop)
-
-
+    run("caretaker", settings, chores(settings), EVERY, stop)

@@ -17,6 +17,7 @@ from webapp.config import Settings
 LOOPS = {
     "scheduler": "workers.scheduler:main",
     "caretaker": "workers.caretaker:main",
+    "wake": "workers.wake:main",
 }
 LAST_ROUND_SECONDS = 25.0
 LONGEST_PAUSE = 30.0

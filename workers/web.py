@@ -8,6 +8,7 @@ from typing import Any
 
 from webapp import logs
 from webapp.config import ConfigError, Settings
+from workers import presence
 from workers.parent import follow
 
 # Browsers keep idle connections: the servers' own limits (about 1,000) would refuse the 1,001st open page.
@@ -57,13 +58,20 @@ def gunicorn(settings: Settings) -> None:
         "--no-control-socket",
         "--log-level", "warning",
     ]  # fmt: skip
-    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options, "webapp.app:create_app()"])
+    os.execv(sys.executable, [sys.executable, "-m", "gunicorn", *options, "workers.web:application()"])
 
 
 def _load(settings: Settings, main_process: int) -> Any:
     """Runs in each web process, which must not outlive granian's main one."""
     follow(main_process)
     logs.setup(settings, "web")
+    return application(settings)
+
+
+def application(settings: Settings | None = None) -> Any:
+    """The application of one web process, which tells from then on that it answers."""
     from webapp.app import create_app
 
-    return create_app(settings)
+    app = create_app(settings)
+    presence.tell(app)
+    return app

@@ -88,7 +88,7 @@ def enrol(request: EnrolRequest, address: str, now: datetime) -> Enrolled:
     agent = _again(agent, token, request, address, now) if agent else _new(token, request, address, now)
     text = credentials.made(agent.id)
     lifecycle.update(agent, credential_hash=credentials.hashed(text), credential_at=now, issued=[])
-    lifecycle.tag(agent, [*agent.tags, *token.tags, *_tags(request.tags)], _actor(agent), now)
+    lifecycle.set_tags(agent, [*agent.tags, *token.tags, *_tags(request.tags)])
     return Enrolled(agent, text)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -78,9 +79,11 @@ def rotate(agent: Agent, now: datetime) -> str:
 
 
 def promote(agent: Agent, fresh: str, by: Actor, now: datetime) -> None:
-    """A key that was issued is used: it is the only one from here on."""
-    update(agent, credential_hash=fresh, credential_at=now, issued=[], rotate_asked_at=None)
-    _record(agent, "agent.key_rotated", by, now)
+    """A key that was issued is used: it is the only one from here on. Two first uses at once are one."""
+    other = sa.or_(Agent.credential_hash.is_(None), Agent.credential_hash != fresh)
+    with suppress(Refused):
+        update(agent, other, credential_hash=fresh, credential_at=now, issued=[], rotate_asked_at=None)
+        _record(agent, "agent.key_rotated", by, now)
 
 
 def ask_to_update(agent: Agent, version: str, by: Actor, now: datetime) -> None:
@@ -103,12 +106,10 @@ def edit(agent: Agent, by: Actor, now: datetime, *, note: str, instance: str) ->
 def tag(agent: Agent, tags: Iterable[str], by: Actor, now: datetime) -> None:
     """These tags, and no others."""
     _require_present(agent)
-    before, after = list(agent.tags), clean_tags(tags)
-    if before == after:
-        return
-    update(agent, tags=after)
-    _write_tags(agent)
-    _record(agent, "agent.tagged", by, now, {"tags": before}, {"tags": after})
+    before = list(agent.tags)
+    set_tags(agent, tags)
+    if before != agent.tags:
+        _record(agent, "agent.tagged", by, now, {"tags": before}, {"tags": list(agent.tags)})
 
 
 def tag_many(agents: Sequence[Agent], add: Iterable[str], remove: Iterable[str], by: Actor, now: datetime) -> int:
@@ -121,6 +122,17 @@ def tag_many(agents: Sequence[Agent], add: Iterable[str], remove: Iterable[str],
             tag(agent, wanted, by, now)
             done += 1
     return done
+
+
+def set_tags(agent: Agent, tags: Iterable[str]) -> None:
+    """On the row, and as rows of their own."""
+    update(agent, tags=clean_tags(tags))
+    db.session.execute(sa.delete(AgentTag).where(AgentTag.agent_id == agent.id),
+                       execution_options={"synchronize_session": False})  # fmt: skip
+    rows = [{"organization_id": agent.organization_id, "agent_id": agent.id, "tag": name} for name in agent.tags]
+    if rows:
+        with writing_to(agent.organization_id):
+            db.session.execute(sa.insert(AgentTag), rows)
 
 
 def clean_tags(tags: Iterable[str]) -> list[str]:
@@ -150,15 +162,6 @@ def _move(agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", *
     update(agent, Agent.state == before, state=to, state_reason=reason[:300], **values)
     _record(agent, f"agent.{to}", by, now, {"state": before}, {"state": to, "reason": reason}, reason)
     wake.after_commit(agent.organization_id, [agent.id], wake.BEAT)
-
-
-def _write_tags(agent: Agent) -> None:
-    db.session.execute(sa.delete(AgentTag).where(AgentTag.agent_id == agent.id),
-                       execution_options={"synchronize_session": False})  # fmt: skip
-    rows = [{"organization_id": agent.organization_id, "agent_id": agent.id, "tag": name} for name in agent.tags]
-    if rows:
-        with writing_to(agent.organization_id):
-            db.session.execute(sa.insert(AgentTag), rows)
 
 
 def _require_present(agent: Agent) -> None:

@@ -30,18 +30,6 @@ EVIDENCE_KEPT = 20  # different late words about one task
 Verb = Callable[[Task, Lease, Actor, datetime, End], None]
 
 
-class Incomplete(Exception):
-    """Some output has not arrived; `missing` says by stream where to go on."""
-
-    def __init__(self, missing: dict[str, int]) -> None:
-        super().__init__("the output is not complete")
-        self.missing = missing
-
-
-class Late(Exception):
-    """The lease is void."""
-
-
 def hand_in(task: Task, lease: Lease, verb: Verb, end: End, body: dict[str, Any], by: Actor, now: datetime) -> bool:
     """True when it came late. `verb` makes the end where the lease holds; `body` is the message, for comparing."""
     word = digest(body)
@@ -89,18 +77,28 @@ def note_difference(task: Task, streams: list[str], by: Actor, now: datetime) ->
     events.record(task.organization_id, "task.output_differs", "task", task.id, by, now, text=text)
 
 
-def grown(task: Task, lease: Lease, stream: str, size: int, now: datetime) -> None:
+def grown(task: Task, lease: Lease, stream: str, size: int) -> None:
     """So much of a stream has arrived, and this lease may say so."""
     column = Task.stdout_size if stream == "stdout" else Task.stderr_size
-    late = sa.and_(Task.status == Status.FAILED, Task.outcome_known.is_(False))
-    grow = sa.update(Task).where(
-        Task.id == task.id, *lease.guard, sa.or_(Task.status.in_(states.STARTED), late), column < size
-    )  # fmt: skip
-    db.session.execute(grow.values({column.key: size}), execution_options={"synchronize_session": False})
+    grow = _under(task, lease).where(column < size).values({column.key: size})
+    db.session.execute(grow, execution_options={"synchronize_session": False})
+
+
+def count_file(task: Task, lease: Lease) -> bool:
+    """One more file, if this lease may still leave one."""
+    more = _under(task, lease).values(file_count=Task.file_count + 1)
+    done = db.session.execute(more, execution_options={"synchronize_session": False})
+    return bool(done.rowcount)  # type: ignore[attr-defined]
 
 
 def digest(body: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _under(task: Task, lease: Lease) -> sa.Update:
+    """What `may_write` says, as the database sees it now."""
+    inferred = sa.and_(Task.status == Status.FAILED, Task.outcome_known.is_(False))
+    return sa.update(Task).where(Task.id == task.id, *lease.guard, sa.or_(Task.status.in_(states.STARTED), inferred))
 
 
 def _is_its(task: Task, lease: Lease) -> bool:
