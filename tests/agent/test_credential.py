@@ -4,8 +4,10 @@ import json
 import os
 import stat
 
+from tests.agent.answers import now
 from tests.agent.conftest import Host, until
 from tests.agent.test_run import alive
+from webapp.library.signing import Signing
 from workers.agent import protocol
 
 
@@ -82,9 +84,16 @@ def test_a_new_credential_is_stored_and_used(server, agent):
     server.wait_for(after, "completed")
 
 
-def test_news_about_signing_keys_are_checked_and_kept(server, agent):
-    from tests.agent.server import now
+def test_a_credential_is_renewed_while_output_flows(server, agent):
+    row = server.command("for n in 1 2 3 4 5 6; do echo $n; sleep 0.1; done")
+    server.wait(lambda: row.logs["stdout"])
+    for _ in range(3):
+        server.commands.append({"kind": "rotate"})
+    server.wait_for(row, "completed")
+    assert row.logs["stdout"] == b"1\n2\n3\n4\n5\n6\n"
 
+
+def test_news_about_signing_keys_are_checked_and_kept(server, agent):
     server.wait(lambda: server.beats)
     server.signing.rotate(now())
     server.commands.append({"kind": "root", "root": server.signing.news(1, 0, now())})
@@ -94,9 +103,6 @@ def test_news_about_signing_keys_are_checked_and_kept(server, agent):
 
 
 def test_keys_that_nobody_vouches_for_are_refused(server, agent, tmp_path):
-    from tests.agent.server import now
-    from webapp.library.signing import Signing
-
     server.wait(lambda: server.beats)
     stranger = Signing(tmp_path / "stranger.key")
     stranger.bundle(now())

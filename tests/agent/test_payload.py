@@ -5,8 +5,8 @@ import io
 import json
 import zipfile
 
+from tests.agent.answers import now
 from tests.agent.conftest import until
-from tests.agent.server import now
 from webapp.library import manifest as manifests
 from webapp.plugins import bundle as server_bundle
 from webapp.plugins.builtin import demo

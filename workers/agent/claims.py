@@ -6,7 +6,7 @@ import uuid
 from typing import TYPE_CHECKING, Any, Optional
 
 from . import protocol
-from .client import Backoff, Final, Transient, UpgradeNeeded
+from .client import WARM_S, Backoff, Final, Transient, UpgradeNeeded
 from .folder import TaskFolder
 from .protocol import BadMessage, ClaimedTask, ClaimReply, ClaimRequest, Code, FailRequest, LeaseRequest
 from .work import Work
@@ -34,6 +34,8 @@ class Claims:
             self.host.bell.clear()
             if time.monotonic() >= max(self._wait_until, self._told_until) and not self.host.leaving.is_set():
                 self.host.guarded(self.round)
+            if self.host.claim_interval_s > WARM_S:
+                self.host.client.close()
 
     def hurry(self) -> None:
         self._wait_until = 0.0

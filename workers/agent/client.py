@@ -20,7 +20,7 @@ from . import protocol
 from .protocol import BadMessage, Message, Refusal
 
 CONNECT_S, ANSWER_S = 10, 30
-_WARM_S = 20  # servers close idle connections after a few seconds to a minute
+WARM_S = 5  # a fleet that asks less often must not hold the server's connections in between
 _KEPT = 2  # idle agents hold no more than this
 _PART = 64 * 1024
 
@@ -85,6 +85,15 @@ class Client:
         return self.send(method, path, body, {"Content-Type": "application/json"}, timeout)
 
     def send(self, method: str, path: str, body: Any, headers: dict[str, str], timeout: float = ANSWER_S) -> Reply:
+        used = self.credential
+        try:
+            return self._send(method, path, body, headers, timeout)
+        except NotAllowed as error:
+            if used == self.credential:
+                raise
+            raise Transient("the credential was renewed meanwhile") from error
+
+    def _send(self, method: str, path: str, body: Any, headers: dict[str, str], timeout: float) -> Reply:
         response, connection = self._request(method, path, body, headers, timeout)
         try:
             content = _read(response)
@@ -118,6 +127,7 @@ class Client:
             connection.close()
 
     def close(self) -> None:
+        """The connections that nobody uses right now."""
         with self._lock:
             idle, self._idle = self._idle, []
         for connection, _ in idle:
@@ -170,7 +180,7 @@ class Client:
                 if not self._idle:
                     return self._factory(), False
                 connection, since = self._idle.pop()
-            if time.monotonic() - since < _WARM_S and not _readable(connection):
+            if time.monotonic() - since < WARM_S and not _readable(connection):
                 return connection, True
             connection.close()
 

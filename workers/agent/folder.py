@@ -110,14 +110,17 @@ class TaskFolder:
 
     def remove(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
-        shutil.rmtree(self.path, ignore_errors=True)
+        parent, name = os.path.split(self.path)
+        going = os.path.join(parent, ".gone-" + name)  # half a folder must not be taken for a task after a crash
+        os.rename(self.path, going)
+        shutil.rmtree(going, ignore_errors=True)
 
 
 def all_folders(work: WorkDir) -> Iterator[TaskFolder]:
     """Those that were completely made; what a crash left half made is removed."""
     for name in sorted(os.listdir(work.path("tasks"))):
         path = work.path("tasks", name)
-        if name.startswith(".new-"):
+        if name.startswith("."):
             shutil.rmtree(path, ignore_errors=True)
             continue
         try:

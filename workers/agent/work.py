@@ -63,9 +63,10 @@ class Work:
                 attach.cancel(self.folder)
 
     def drop(self) -> None:
-        """The lease is void: stop it and say nothing."""
-        self.dropped = True
-        self.cancel()
+        """The lease is void: stop it and say nothing. One that has ended already is news, if late."""
+        if self.state != "reporting":
+            self.dropped = True
+            self.cancel()
 
     def require_wanted(self) -> None:
         """Asked now and then, before the start."""
