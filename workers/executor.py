@@ -27,6 +27,7 @@ from webapp.plugins.catalogue import catalogue
 from webapp.processes import beats
 from webapp.tasks import claim, lifecycle
 from webapp.tasks.claim import Claimed
+from workers import remains
 from workers.ledger import Ledger
 from workers.runners.run import Run
 from workers.runners.warm import WarmParent
@@ -36,6 +37,7 @@ LOOK_FOR_STOPS = 2.0
 RENEW = 15.0
 POLL_WITHOUT_BROKER = 2.0
 HAND_BACK = 30.0
+TIDY = 15.0
 
 log = structlog.get_logger("worker")
 
@@ -165,7 +167,7 @@ class Executor:
 
     def _keep(self) -> None:
         """Renew leases, hear stop requests, tell that the worker lives, and look for work while no ring can come."""
-        renewed = heard = beaten = asked = 0.0
+        renewed = heard = beaten = asked = tidied = 0.0
         while not self.stopping.wait(0.5) or self.runs:
             tick = time.monotonic()
             try:
@@ -178,6 +180,9 @@ class Executor:
                 if tick - beaten >= beats.EVERY:
                     beaten = tick
                     self._beat()
+                if tick - tidied >= TIDY:
+                    tidied = tick
+                    self._tidy()
                 # Asked, not waited for: RQ tries again in silence, and an idle worker has nothing else to say to it.
                 if not self.stopping.is_set() and tick - asked >= POLL_WITHOUT_BROKER:
                     asked = tick
@@ -199,6 +204,11 @@ class Executor:
         for uuid in asked:
             if run := self.runs.get(uuid):
                 run.cancel()
+
+    def _tidy(self) -> None:
+        remains.end_strays(self.settings.data)
+        with unit(self.app, "worker", reading=True) as session:
+            remains.remove_folders(session, self.settings.data, clock.now())
 
     def _beat(self) -> None:
         facts = {"slots": self.settings.worker_slots, "running": len(self.runs)}

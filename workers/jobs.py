@@ -25,8 +25,12 @@ _executor: Executor | None = None
 
 def drain() -> None:
     queue.delete(queue.RING)  # before the first look: a ring from now on means work that this look may miss
-    if _executor is not None:
+    if _executor is None:
+        return
+    try:
         _executor.drain()
+    except Exception:  # the database may be away: tasks that run must not end with this process
+        log.exception("a claim failed; the next ring or poll tries again")
 
 
 class NoPenalty(BaseDeathPenalty):

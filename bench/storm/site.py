@@ -35,6 +35,7 @@ class Site:
 
     def __init__(self, folder: Path, database_url: str = "", names: tuple[str, ...] = tuple(KINDS), **env: str) -> None:
         self.folder, self.names = folder, names
+        folder.mkdir(parents=True, exist_ok=True)
         own = {
             "MUSTER_DATA": str(folder / "var"), "PORT": str(free_port()), "SECRET_KEY": "storm", "MUSTER_DEMO": "0",
             "MUSTER_EMBEDDED_AGENT": "no", "MUSTER_ADMIN_PASSWORD": "correct horse battery", "MUSTER_WEB_WORKERS": "1",
@@ -116,14 +117,16 @@ class Site:
             shutil.rmtree(self.settings.data / "broker" / "appendonlydir", ignore_errors=True)
         return True
 
+    def dead(self) -> list[str]:
+        return [name for name in self.names if self.processes[name].poll() is not None]
+
     def heal(self) -> None:
         """Everything runs again."""
         for name in list(self.frozen):
             self.thaw(name)
         self.start_broker()
-        for name in self.names:
-            if self.processes[name].poll() is not None:
-                self.start_part(name)
+        for name in self.dead():
+            self.start_part(name)
 
     def stop(self) -> list[int]:
         """As an operator does; gives what is left over, which must be nothing."""

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -28,11 +29,13 @@ class Storm:
     def __init__(self, site: Site, seed: int) -> None:
         self.site, self.seed = site, seed
         self.random = random.Random(seed)
+        self.mending = random.Random(seed)  # its draws must not shift those of the faults
         self.accepted = Accepted()
         self.struck: Counter[str] = Counter()
         self.token = ""
         self.clients: list[Client] = []
         self._later: list[tuple[float, Callable[[], object]]] = []
+        self._returning: set[str] = set()
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
         self._later.append((time.monotonic() + seconds, act))
@@ -53,6 +56,7 @@ class Storm:
         following = time.monotonic() + 2
         while time.monotonic() < until:
             self._do_what_is_due()
+            self._bring_back_the_dead()
             if time.monotonic() >= following:
                 following = time.monotonic() + self.random.uniform(0.5, 3)
                 name = self.random.choice(sorted(faults))
@@ -65,12 +69,12 @@ class Storm:
             client.enough.set()
         for client in self.clients:
             client.join(30)
-        for _, act in self._later:
-            act()
-        self._later.clear()
+        while self._later:
+            self._later.pop()[1]()
         self.site.heal()
         begun = time.monotonic()
         while self.open():
+            self.site.heal()
             if time.monotonic() - begun > QUIET:
                 return None
             time.sleep(1)
@@ -79,6 +83,16 @@ class Storm:
     def open(self) -> int:
         with self.site.unit() as session:
             return session.scalar(sa.select(sa.func.count()).select_from(Task).where(Task.status.in_(OPEN))) or 0
+
+    def _bring_back_the_dead(self) -> None:
+        """As a supervisor would, after a moment."""
+        for name in set(self.site.dead()) - self._returning:
+            self._returning.add(name)
+            self.later(self.mending.uniform(0, 3), partial(self._bring_back, name))
+
+    def _bring_back(self, name: str) -> None:
+        self._returning.discard(name)
+        self.site.start_part(name)
 
     def _do_what_is_due(self) -> None:
         moment = time.monotonic()

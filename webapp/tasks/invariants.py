@@ -6,7 +6,7 @@ user's fault. Each question looks at the tasks from `since` on, so that a long h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session, aliased
 from webapp.events import Event
 from webapp.files import store
 from webapp.files.models import File
+from webapp.processes import survivors
 from webapp.tasks import output, states
 from webapp.tasks.models import Batch, Count, Edge, LateResult, Note, Task
 from webapp.tasks.states import MOVES, Status
@@ -189,7 +190,9 @@ def counters(session: Session, since: int = 0) -> list[Violation]:
     sums = sa.select(told.organization_id, told.status, sa.func.sum(told.delta)).group_by(
         told.organization_id, told.status
     )
-    shown_rows = sa.select(true.organization_id, true.status, sa.func.count()).where(true.latest, true.deleted_at.is_(None))
+    shown_rows = sa.select(true.organization_id, true.status, sa.func.count()).where(
+        true.latest, true.deleted_at.is_(None)
+    )
     rows = shown_rows.group_by(true.organization_id, true.status)
     shown = {(row[0], row[1]): int(row[2]) for row in session.execute(sums) if row[2]}
     found = {(row[0], row[1]): int(row[2]) for row in session.execute(rows)}
@@ -265,29 +268,16 @@ def files(session: Session, data: Path, since: int = 0) -> list[Violation]:
 
 def processes(session: Session, _data: Path, since: int = 0) -> list[Violation]:
     """Inv10: no process of this host goes on for a task that has ended."""
-    alive = dict(_processes())
+    alive = dict(survivors.of_tasks())
     uuids = sorted(set(alive.values()))
     ended = sa.select(Task.uuid).where(Task.uuid.in_(uuids), Task.status.in_(states.FINAL), Task.id >= since)
     gone = set(session.scalars(ended)) if uuids else set()
-    # Asked of the rows after the look: one that ended between both is not a survivor, if it is gone by now.
+    # Looked at twice: a task may end between the look at the processes and the one at the rows.
     return [
         Violation("Inv10", f"process {pid}", f"still runs for the ended task {uuid}")
         for pid, uuid in sorted(alive.items())
-        if uuid in gone and dict(_processes([pid])).get(pid) == uuid
+        if uuid in gone and survivors.of(pid) == uuid
     ][:MOST]
-
-
-def _processes(pids: Sequence[int] | None = None) -> Iterator[tuple[int, str]]:
-    """Those that run for a task, by the name in their environment. Only what this user may read."""
-    folders = [Path(f"/proc/{pid}") for pid in pids] if pids is not None else Path("/proc").glob("[0-9]*")
-    for folder in folders:
-        try:
-            environment = (folder / "environ").read_bytes()
-        except OSError:  # another user's, or it has ended
-            continue
-        for entry in environment.split(b"\0"):
-            if entry.startswith(b"MUSTER_TASK_ID="):
-                yield int(folder.name), entry.partition(b"=")[2].decode(errors="replace")
 
 
 def _of_task() -> sa.ColumnElement[bool]:

@@ -32,3 +32,4 @@ FAULTS: dict[str, Callable[[Storm], bool]] = {
     "worker group killed": worker_group_killed.strike,
     "worker killed": worker_killed.strike,
 }
+ONLY_POSTGRES = frozenset({"connections cut"})

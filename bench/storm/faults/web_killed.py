@@ -13,7 +13,4 @@ def strike(storm: Storm) -> bool:
         with contextlib.suppress(ProcessLookupError):
             os.kill(serving[0], signal.SIGKILL)
         return True
-    struck = storm.site.kill("web")
-    if struck:
-        storm.later(storm.random.uniform(0, 2), lambda: storm.site.start_part("web"))
-    return struck
+    return storm.site.kill("web")

@@ -17,6 +17,4 @@ def strike(storm: Storm) -> bool:
     for pid in [*warm, *shims]:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGKILL)
-    if struck:
-        storm.later(storm.random.uniform(0, 3), lambda: storm.site.start_part(name))
     return struck

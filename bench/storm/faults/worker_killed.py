@@ -6,8 +6,4 @@ WORKERS = ("worker-1", "worker-2")
 
 
 def strike(storm: Storm) -> bool:
-    name = storm.random.choice(WORKERS)
-    struck = storm.site.kill(name)
-    if struck:
-        storm.later(storm.random.uniform(0, 3), lambda: storm.site.start_part(name))
-    return struck
+    return storm.site.kill(storm.random.choice(WORKERS))
