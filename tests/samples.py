@@ -110,6 +110,8 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "object_id": object_id,
     "plugin_id": lambda _organization_id: "demo",
     "limit_name": limit_name,
+    "number": lambda _organization_id: 1,  # of an agent's file; agents have keys of their own, see tests/agent_api
+    "download_id": nothing,
     "token": nothing,  # of a password link: signed, so it belongs to no organisation
     "path": lambda _organization_id: "app.css",
 }

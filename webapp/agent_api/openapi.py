@@ -46,7 +46,7 @@ CALLS = (
     Call("put", TASK + "/result", "Tell how it ended, after all of its output", p.ResultRequest, {200: p.ResultReply}, (404, 409, 412)),
     Call("post", TASK + "/fail", "Tell that it never started", p.FailRequest, {200: ""}, (404, 409)),
     Call("post", TASK + "/cancelled", "Tell that it was stopped as asked", p.CancelledRequest, {200: ""}, (404, 409)),
-    Call("get", p.BASE + "/downloads/{name}", "Fetch a build or a package; Range is honoured", None, {200: RAW, 206: RAW}, (404,)),
+    Call("get", p.BASE + "/downloads/{download_id}", "Fetch a build or a package; Range is honoured", None, {200: RAW, 206: RAW}, (404,)),
     Call("post", p.ROTATE, "Ask for the next key", None, {200: p.RotateReply}),
     Call("post", p.UNENROL, "Leave", None, {204: None}),
 )  # fmt: skip
@@ -71,7 +71,7 @@ def document() -> Json:
 
 
 def _operation(call: Call, schemas: dict[str, Json]) -> Json:
-    path = [_parameter(name, "path") for name in ("task_id", "number", "name") if f"{{{name}}}" in call.path]
+    path = [_parameter(name, "path") for name in ("task_id", "number", "download_id") if f"{{{name}}}" in call.path]
     given = [_parameter(name, "query") for name in call.query] + [_parameter(name, "header") for name in call.headers]
     refusals = sorted({401, 422, *call.refusals})
     answers = {str(status): _answer(answer, schemas) for status, answer in call.answers.items()}

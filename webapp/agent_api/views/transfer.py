@@ -78,11 +78,11 @@ def artifact(task_id: str, number: int) -> tuple[Response, int]:
     return jsonify({}), 201
 
 
-@bp.get("/downloads/<name>")
+@bp.get("/downloads/<download_id>")
 @for_agents
-def download(name: str) -> Response:
+def download(download_id: str) -> Response:
     """A build of the library by its id, or a package by its SHA-256. `Range` is honoured."""
-    path = _package(name) if _SHA256.fullmatch(name) else _build(name)
+    path = _package(download_id) if _SHA256.fullmatch(download_id) else _build(download_id)
     if path is None or not path.is_file():
         refuse(404, Code.NOT_FOUND, "There is no such download")
     return send_file(path, "application/octet-stream", conditional=True, etag=False)
