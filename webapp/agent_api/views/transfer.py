@@ -159,7 +159,8 @@ def _announced(number: int) -> Announced:
         refuse(422, Code.BAD_MESSAGE, f"Content-Length and {SHA256_HEADER} are needed")
     if size > protocol.MAX_ARTIFACT:
         refuse(413, Code.TOO_LARGE, f"A file has at most {protocol.MAX_ARTIFACT} bytes")
-    request.max_content_length = size + 1  # a read at the limit counts as a read beyond it where bodies end by themselves
+    # One more than it is: where bodies end by themselves (granian), a read at the limit counts as one beyond it.
+    request.max_content_length = size + 1
     return Announced(request.args.get("name", "")[:1000], request.args.get("type", ""), size, sha256)
 
 
