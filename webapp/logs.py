@@ -58,4 +58,11 @@ def _rendering(settings: Settings) -> list[Any]:
     strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if settings.log_format == "json":
         return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer(ensure_ascii=False)]
-    return [strip, _one_line, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+    return [
+        strip,
+        _one_line,
+        structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(),
+            exception_formatter=structlog.dev.plain_traceback,  # others print local variables
+        ),
+    ]

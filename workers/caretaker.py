@@ -6,6 +6,7 @@ from datetime import datetime
 from threading import Event
 
 from webapp import queue
+from webapp.access import audit, sessions
 from webapp.agents import sweep as agents
 from webapp.config import Settings
 from webapp.processes import beats
@@ -42,7 +43,7 @@ def chores(settings: Settings) -> list[Chore]:
                                         sweep.lose_removed_agents, sweep.flag_unreachable, sweep.give_up_stops)),
         Chore(5, sweep.ring_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
         Chore(10, correct_revisions), Chore(3600, beats.forget_old), Chore(2, Journals(settings.data).take_in),
-        Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
+        Chore(1, audit.chain), Chore(3600, sessions.prune), Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
     ]  # fmt: skip
 
 

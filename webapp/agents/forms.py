@@ -13,6 +13,7 @@ from wtforms import IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 from wtforms.validators import Optional as Empty
 
+from webapp.access.forms import choices
 from webapp.agents.queries import Filter
 from webapp.agents.states import Presence, State
 
@@ -26,7 +27,7 @@ class TokenForm(FlaskForm):
         "Uses", [InputRequired("Enter how many hosts it lets in"), NumberRange(1, 1000, "Enter a number from 1 to 1000")],
         default=1,
     )  # fmt: skip
-    minutes = SelectField("Expires after", choices=list(LIVES.items()), default="60")
+    minutes = SelectField("Expires after", choices=choices(LIVES), default="60")
     organization = SelectField("Organization", validate_choice=True)
 
     @property
@@ -38,7 +39,7 @@ class TokenForm(FlaskForm):
         return words(self.tags.data)
 
     def offer(self, organizations: Mapping[int, str]) -> None:
-        self.organization.choices = [(str(key), name) for key, name in organizations.items()]
+        self.organization.choices = choices({str(key): name for key, name in organizations.items()})
 
 
 def words(text: str | None) -> list[str]:

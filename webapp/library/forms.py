@@ -6,6 +6,7 @@ from flask_wtf import FlaskForm
 from wtforms import FileField, SelectField, StringField, TextAreaField
 from wtforms.validators import InputRequired, Length, Optional
 
+from webapp.access.forms import choices
 from webapp.library.manifest import ARCHES, PLATFORMS
 
 
@@ -20,5 +21,5 @@ class TestForm(FlaskForm):
 
 class BuildForm(FlaskForm):
     file = FileField("Program")
-    platform = SelectField("Platform", choices=[("", "As the file says"), *((p, p) for p in sorted(PLATFORMS))])
-    arch = SelectField("Architecture", choices=[("", "As the file says"), *((a, a) for a in sorted(ARCHES))])
+    platform = SelectField("Platform", choices=choices({"": "As the file says"} | {p: p for p in sorted(PLATFORMS)}))
+    arch = SelectField("Architecture", choices=choices({"": "As the file says"} | {a: a for a in sorted(ARCHES)}))

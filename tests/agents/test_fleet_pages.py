@@ -1,0 +1,114 @@
+"""The pages of the fleet: the list, one agent, letting hosts in, and choosing agents in a form."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.browser import Browser
+from tests.cast import Cast
+from tests.tasks import made
+from webapp import clock
+from webapp.agents import lifecycle, queries
+
+
+@pytest.fixture
+def fleet(session: Session, cast: Cast) -> None:
+    made.agent(cast.acme, "web-1", tags=["prod"])
+    made.agent(cast.acme, "web-2", last_seen_at=clock.now() - timedelta(hours=1))
+    made.agent(cast.globex, "theirs")
+
+
+@pytest.mark.usefixtures("fleet")
+def test_the_list_shows_this_organisations_hosts_and_whether_they_are_heard(client: Browser) -> None:
+    page = client.login("viewer").get("/agents").get_data(as_text=True)
+    assert "web-1" in page and "Online" in page and "Offline" in page and "theirs" not in page
+
+
+@pytest.mark.usefixtures("fleet")
+@pytest.mark.parametrize(("query", "hosts"), [
+    ("presence=online", {"web-1"}), ("presence=offline", {"web-2"}), ("q=web", {"web-1", "web-2"}), ("q=nothing", set()),
+])  # fmt: skip
+def test_the_filters_are_the_address(client: Browser, query: str, hosts: set[str]) -> None:
+    page = client.login("viewer").get(f"/agents?{query}").get_data(as_text=True)
+    assert set(re.findall(r'id="a-[^"]+" href="[^"]+">([^<]+)<', page)) == hosts
+
+
+def test_an_empty_fleet_says_what_to_do(client: Browser, session: Session) -> None:
+    assert "No agents connected" in client.login("admin").get("/agents").get_data(as_text=True)
+    assert "Add agent" not in client.login("viewer").get("/agents").get_data(as_text=True)
+
+
+@pytest.mark.parametrize("tab", ["overview", "events", "facts"])
+def test_one_agent(client: Browser, session: Session, cast: Cast, tab: str) -> None:
+    agent = made.agent(cast.acme, "web-1", facts={"kernel": "6.1"})
+    page = client.login("viewer").get(f"/agents/{agent.uuid}?tab={tab}")
+    assert page.status_code == 200 and "linux/amd64" in page.get_data(as_text=True)
+    assert client.login("foreign").get(f"/agents/{agent.uuid}").status_code == 404
+
+
+def test_pausing_is_for_those_who_may(client: Browser, session: Session, cast: Cast) -> None:
+    agent = made.agent(cast.acme, "web-1")
+    assert client.login("operator").post(f"/agents/{agent.uuid}/pause").status_code == 403
+    answer = client.login("admin").htmx("POST", f"/agents/{agent.uuid}/pause")
+    assert answer.status_code == 204 and "is paused" in answer.headers["HX-Trigger"]
+    session.refresh(agent)
+    assert agent.state == "paused"
+    assert client.htmx("POST", f"/agents/{agent.uuid}/pause").status_code == 409
+
+
+def test_tags_are_saved_and_several_agents_are_tagged_at_once(client: Browser, session: Session, cast: Cast) -> None:
+    one, two = made.agent(cast.acme, "a"), made.agent(cast.acme, "b")
+    client.login("admin").post(f"/agents/{one.uuid}/tags", data={"tags": "prod, web"})
+    session.refresh(one)
+    assert sorted(one.tags) == ["prod", "web"]
+    client.post("/agents/bulk", data={"do": "tag", "ids": [one.uuid, two.uuid], "add": "eu", "remove": "web"})
+    session.refresh(one), session.refresh(two)
+    assert sorted(one.tags) == ["eu", "prod"] and two.tags == ["eu"]
+
+
+def test_all_that_match_can_be_paused(client: Browser, session: Session, cast: Cast) -> None:
+    one, two = made.agent(cast.acme, "web-1"), made.agent(cast.acme, "db-1")
+    client.login("admin").post("/agents/bulk", data={"do": "pause", "scope": "matching", "query": "q=web"})
+    session.refresh(one), session.refresh(two)
+    assert (one.state, two.state) == ("paused", "active")
+
+
+def test_a_foreign_agent_in_a_bulk_act_is_not_touched(client: Browser, session: Session, cast: Cast) -> None:
+    theirs = made.agent(cast.globex, "theirs")
+    client.login("admin").post("/agents/bulk", data={"do": "pause", "ids": [theirs.uuid]})
+    session.refresh(theirs)
+    assert theirs.state == "active"
+
+
+def test_a_token_is_shown_once_and_the_page_waits_for_the_host(client: Browser, session: Session, cast: Cast) -> None:
+    answer = client.login("admin").post(
+        "/agents/enrolment", data={"uses": "2", "minutes": "60", "tags": "web", "organization": str(cast.acme)}
+    )
+    page = answer.get_data(as_text=True)
+    assert answer.status_code == 201, page
+    text = re.search(r"enr_[a-z0-9]{8}_[\w-]{43}", page)
+    assert text and "Waiting for the first check-in" in page
+    key = text[0].split("_")[1]
+    later = client.get(f"/agents/enrolment/{key}").get_data(as_text=True)
+    assert text[0] not in later and "0 of 2 used" in later
+    assert queries.token(key).tags == ["web"]  # type: ignore[union-attr]
+
+
+def test_a_token_form_comes_back_with_its_errors(client: Browser, session: Session, cast: Cast) -> None:
+    answer = client.login("admin").post(
+        "/agents/enrolment", data={"uses": "0", "minutes": "60", "organization": str(cast.acme)}
+    )
+    assert answer.status_code == 422 and "Enter a number from 1 to 1000" in answer.get_data(as_text=True)
+
+
+def test_the_picker_counts_whom_the_target_means_now(client: Browser, session: Session, cast: Cast) -> None:
+    made.agent(cast.acme, "web-1"), made.agent(cast.acme, "db-1")
+    lifecycle.tag(queries.named(["web-1"], cast.acme)[0][0], ["prod"], made.ANN, clock.now())
+    client.login("operator")
+    assert "2 agents match now" in client.htmx("GET", "/agents/options?mode=all").get_data(as_text=True)
+    tagged = client.htmx("GET", "/agents/options?mode=tags&target_tags=prod").get_data(as_text=True)
+    assert "1 agent matches now: web-1" in tagged

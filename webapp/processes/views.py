@@ -1,0 +1,43 @@
+"""The system page: which of Muster's own processes live, and what they stand on."""
+
+from __future__ import annotations
+
+import shutil
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, current_app
+
+from webapp import clock, htmx, queue, schema
+from webapp.access.guards import requires
+from webapp.access.permissions import Permission
+from webapp.config import VERSION
+from webapp.db import db, dialect
+from webapp.processes import beats
+from webapp.processes.models import Process
+
+bp = Blueprint("system", __name__, url_prefix="/admin/system")
+
+
+@bp.get("/")
+@requires(Permission.SETTINGS_READ)
+def index() -> Response:
+    now = clock.now()
+    processes = db.session.scalars(sa.select(Process).order_by(Process.kind, Process.name)).all()
+    alive = {process.name for process in processes if process.seen_at > now - beats.ALIVE}
+    return htmx.page("system/index.html", "system/_live.html", processes=processes, alive=alive, facts=_facts())
+
+
+def _facts() -> list[tuple[str, Any]]:
+    data = current_app.extensions["settings"].data
+    away = queue.away_since()
+    return [
+        ("Version", VERSION),
+        ("Database", dialect()),
+        ("Schema", schema.current(db.session.connection()) or "none"),
+        ("Broker", f"away since {away:%H:%M:%S} UTC" if away else "answers"),
+        ("Rings waiting", queue.length() if not away else "–"),
+        ("Data folder", str(data)),
+        ("Free disk", current_app.jinja_env.filters["size"](shutil.disk_usage(data).free)),
+        ("Clock against the database's", f"{clock.skew().total_seconds() * 1000:.0f} ms"),
+    ]
