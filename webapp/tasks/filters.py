@@ -157,15 +157,15 @@ def _moment(name: str, value: str, now: datetime) -> datetime:
     """A length before now (24h, 7d), a day, or a moment."""
     try:
         return now - timedelta(seconds=duration.seconds(value))
-    except ValueError:
+    except (ValueError, OverflowError):
         pass
     try:
         moment = datetime.fromisoformat(value)
-    except ValueError:
+        if name == "until" and len(value) == 10:
+            moment += timedelta(days=1)  # until a day includes it
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise FilterError(name, f'"{value}" is no time. Enter one like 24h, 7d or 2026-11-20') from None
-    if name == "until" and len(value) == 10:
-        moment += timedelta(days=1)  # until a day includes it
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def quoted(word: str) -> str:

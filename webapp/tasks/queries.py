@@ -13,18 +13,17 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import defer
 
-from webapp.access.models import Organization
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.tasks import matching
 from webapp.tasks.answers import Answers
 from webapp.tasks.filters import Filter
+from webapp.tasks.matching import where as where
 from webapp.tasks.models import Batch, Count, Edge, Note, Task
-from webapp.tasks.search import matching_words
 from webapp.tasks.states import BAD, FINAL, LOOKS, OPEN, Status
 
 COUNT_CAP = 10_000
 ID_CAP = 100_000
-SPLIT_CAP = 40  # (organisation, status) pairs that are read from the index one by one
 TOLD = sorted(Status, key=lambda status: status != Status.COMPLETED)  # how a batch is summed up
 
 # What a row says in a line of text; the rest stays where it is.
@@ -57,252 +56,12 @@ class Line:
     task: Row | None = None
 
     @property
-    def total(self) -> int:
-        return sum(self.counts.values())
-
-    @property
-    def ended(self) -> int:
-        return sum(self.of(FINAL))
-
-    @property
-    def open(self) -> int:
-        return sum(self.of(OPEN))
-
-    @property
-    def failed(self) -> int:
-        return sum(self.of(BAD))
-
-    def of(self, statuses: Iterable[Status]) -> Iterable[int]:
-        return (self.counts.get(status, 0) for status in statuses)
-
-    @property
-    def parts(self) -> list[tuple[str, int]]:
-        """Its bar: how many have each tone, the worst first."""
-        tones = dict.fromkeys(("danger", "warning", "active", "info", "violet", "neutral", "success"), 0)
-        for status, number in self.counts.items():
-            tones[LOOKS[Status(status)].tone] += number
-        return [(tone, number) for tone, number in tones.items() if number]
-
-    @property
-    def words(self) -> str:
-        """7 completed · 2 running · 1 failed"""
-        told = [(self.counts.get(status, 0), LOOKS[status].label.lower()) for status in TOLD]
-        return " · ".join(f"{number} {label}" for number, label in told if number)
-
-
-@dataclass
-class Page:
-    lines: list[Line] = field(default_factory=list)
-    newer: int | None = None  # cursor of the page with newer batches
-    older: int | None = None
-
-
-def by_uuid(uuid: str) -> Task | None:
-    """By the whole id, or by a beginning of at least 8 that is only one task's."""
-    if len(uuid) == 36:
-        return db.session.scalar(sa.select(Task).where(Task.uuid == uuid, Task.deleted_at.is_(None)))
-    if len(uuid) < 8:
-        return None
-    between = Task.uuid.between(uuid, uuid + "~")
-    found = db.session.scalars(sa.select(Task).where(between, Task.deleted_at.is_(None)).limit(2)).all()
-    return found[0] if len(found) == 1 else None
-
-
-def by_uuids(uuids: Iterable[str]) -> dict[str, Task]:
-    found: dict[str, Task] = {}
-    wanted = list(dict.fromkeys(uuids))
-    for start in range(0, len(wanted), 500):
-        rows = db.session.scalars(
-            sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), Task.deleted_at.is_(None))
-        )
-        found |= {task.uuid: task for task in rows}
-    return found
-
-
-def batch_by_uuid(uuid: str) -> Batch | None:
-    return db.session.scalar(sa.select(Batch).where(Batch.uuid == uuid))
-
-
-def page(
-    chosen: Filter, per: int, after: int | None = None, before: int | None = None, upto: int | None = None
-) -> Page:
-    """`after` goes to older batches, `before` to newer ones; `upto` is the first page as it was when that was newest."""
-    found = _batches(chosen, per + 1, after if upto is None else upto + 1, before)
-    more, found = len(found) > per, found[:per]
-    if before is not None:
-        found.reverse()
-    result = Page(_lines(found))
-    if found:
-        result.older = found[-1].id if (more if before is None else True) else None
-        result.newer = found[0].id if (more if before is not None else after is not None) else None
-    return result
-
-
-def newer_than(chosen: Filter, batch_id: int, cap: int = 100) -> int:
-    """How many batches that match came after this one."""
-    if chosen.empty:
-        return len(list(db.session.scalars(_keyed(sa.select(Batch.id).where(ALIVE), Batch.id, cap, None, batch_id))))
-    return len(_batch_ids(chosen, cap, None, batch_id))
-
-
-def _batches(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[Batch]:
-    # Without its spec, which may list a hundred thousand inputs.
-    plain = sa.select(Batch).options(defer(Batch.spec))
-    if chosen.empty:
-        return list(db.session.scalars(_keyed(plain.where(ALIVE), Batch.id, limit, after, before)))
-    ids = _batch_ids(chosen, limit, after, before)
-    found = {batch.id: batch for batch in db.session.scalars(plain.where(Batch.id.in_(ids)))} if ids else {}
-    return [found[batch_id] for batch_id in ids if batch_id in found]
-
-
-def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
-    conditions = [Task.latest.is_(True), *where(chosen)]
-    parts = [
-        _keyed(sa.select(Task.batch_id).distinct().where(*conditions, *split), Task.batch_id, limit, after, before)
-        for split in _splits(chosen)
-    ]
-    if len(parts) == 1:
-        return list(db.session.scalars(parts[0]))
-    found = {batch_id for part in parts for batch_id in db.session.scalars(part)}
-    return sorted(found, reverse=before is None)[:limit]
-
-
-def _keyed(statement: Any, key: Any, limit: int, after: int | None, before: int | None) -> Any:
-    if before is not None:
-        return statement.where(key > before).order_by(key).limit(limit)
-    if after is not None:
-        statement = statement.where(key < after)
-    return statement.order_by(key.desc()).limit(limit)
-
-
-def _splits(chosen: Filter) -> list[tuple[sa.ColumnElement[bool], ...]]:
-    """One statement a status: each reads its index in order, where IN would read all and sort."""
-    statuses = chosen.statuses
-    if not statuses or len(statuses) > SPLIT_CAP:
-        return [()]
-    return [(Task.status == status,) for status in sorted(statuses)]
-
-
-def _lines(batches: Sequence[Batch]) -> list[Line]:
-    ids = [batch.id for batch in batches]
-    if not ids:
-        return []
-    latest = (Task.deleted_at.is_(None), Task.latest.is_(True))
-    counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in ids}
-    counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(Task.batch_id.in_(ids), *latest)
-    for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
-        counts[batch_id][status] = number
-    single = [batch_id for batch_id, statuses in counts.items() if sum(statuses.values()) == 1]
-    rows = db.session.execute(sa.select(*COLUMNS).where(Task.batch_id.in_(single), *latest)) if single else []
-    only = {values.batch_id: Row(values) for values in rows}
-    return [Line(batch, counts[batch.id], only.get(batch.id)) for batch in batches if counts[batch.id]]
-
-
-def line(batch: Batch) -> Line:
-    return next(iter(_lines([batch])), Line(batch, {}))
-
-
-def children(
-    batch: Batch, chosen: Filter, limit: int, after: int | None = None, *, worst_first: bool = False
-) -> list[Row]:
-    """The latest attempts of a batch's tasks: in the order in which they were made, or those that failed first."""
-    mine = (Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True))
-    rows = sa.select(*COLUMNS).where(*mine, *where(chosen))
-    if after is not None:
-        rows = rows.where(Task.id > after)
-    order = (Task.status.not_in(BAD), Task.id) if worst_first else (Task.id,)
-    return [Row(values) for values in db.session.execute(rows.order_by(*order).limit(limit))]
-
-
-def where(chosen: Filter) -> list[sa.ColumnElement[bool]]:
-    """The conditions on tasks; status is among them too, so that any statement may use these alone."""
-    found: list[sa.ColumnElement[bool]] = [Task.deleted_at.is_(None)]
-    if chosen.status:
-        found.append(Task.status.in_(chosen.statuses))
-    for name, column in (("type", Task.type), ("plugin", Task.plugin_id), ("trigger", Task.trigger), ("reason", Task.reason),
-                         ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name)):  # fmt: skip
-        if values := getattr(chosen, name):
-            found.append(_one_of(column, values))
-    for name, column in (
-        ("definition", Task.definition_id),
-        ("group", Task.group_run_id),
-        ("schedule", Task.schedule_id),
-    ):
-        if values := getattr(chosen, name):
-            found.append(column.in_([int(v) for v in values if v.isdigit() and len(v) < 18]))
-    if chosen.agent:
-        found.append(_agents(chosen.agent))
-    if chosen.owner:
-        found.append(sa.or_(*(_owner(owner) for owner in chosen.owner)))
-    if chosen.org:
-        found.append(Task.organization_id.in_(sa.select(Organization.id).where(Organization.slug.in_(chosen.org))))
-    if chosen.batch:
-        found.append(Task.batch_id.in_(sa.select(Batch.id).where(Batch.uuid.in_(chosen.batch))))
-    found += [_tagged(tag) for tag in chosen.tag]
-    if chosen.since:
-        found.append(Task.created_at >= chosen.since)
-    if chosen.until:
-        found.append(Task.created_at < chosen.until)
-    if chosen.notes:
-        found.append(Task.note_count > 0)
-    if chosen.words or chosen.log:
-        found.append(matching_words(chosen.words, chosen.log))
-    return found
-
-
-def _one_of(column: Any, values: Sequence[str]) -> sa.ColumnElement[bool]:
-    """`web-*` is a beginning; anything else is exact."""
-    exact = [value for value in values if "*" not in value]
-    patterns = [column.like(_like(value), escape="\\") for value in values if "*" in value]
-    return sa.or_(*([column.in_(exact)] if exact else []), *patterns)
-
-
-def _like(value: str) -> str:
-    return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-
-
-def _agents(names: Sequence[str]) -> sa.ColumnElement[bool]:
-    """Through the agents' own ids, since these are indexed on tasks."""
-    known = sa.select(Agent.id).where(sa.or_(_one_of(Agent.hostname, names), Agent.uuid.in_(names)))
-    return Task.agent_id.in_(known)
-
-
-def _owner(owner: str) -> sa.ColumnElement[bool]:
-    word = owner.lower()
-    if word in ("all", "anyone", "tags"):
-        return Task.owner == word
-    return sa.or_(Task.agent_name == owner, Task.created_by == owner)
-
-
-def _tagged(tag: str) -> sa.ColumnElement[bool]:
-    """On the task itself, or on the agent that runs it."""
-    return sa.or_(_holds(Task.tags, tag), Task.agent_id.in_(sa.select(Agent.id).where(_holds(Agent.tags, tag))))
-
-
-def _holds(column: Any, word: str) -> sa.ColumnElement[bool]:
-    if db.session().get_bind().dialect.name == "postgresql":
-        return column.contains([word])
-    each = sa.func.json_each(column).table_valued("value")
-    return sa.exists(sa.select(sa.literal(1)).select_from(each).where(each.c.value == word))
-
-
-def hosts(limit: int) -> list[str]:
-    """Names that a filter by agent offers."""
-    names = sa.select(Agent.hostname).where(Agent.deleted_at.is_(None)).distinct().order_by(Agent.hostname)
-    return list(db.session.scalars(names.limit(limit)))
-
-
-def counts(organization_ids: Iterable[int]) -> dict[str, int]:
-    """How many tasks have each status, from the maintained sums."""
-    summed = sa.select(Count.status, sa.func.sum(Count.delta)).where(Count.organization_id.in_(list(organization_ids)))
-    return {status: int(total) for status, total in db.session.execute(summed.group_by(Count.status)) if total}
-
-
-def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> int:
-    """How many match, from the maintained sums where these can say it."""
-    if replace(chosen, status=()) != Filter():
-        return count(chosen, cap)
-    return sum(number for status, number in kept.items() if not chosen.status or status in chosen.statuses)
+    def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> tuple[int, bool]:
+    """How many match, from the maintained sums where these can say it; and whether there are only at least so many."""
+    if replace(chosen, status=()) == Filter():
+        return sum(number for status, number in kept.items() if not chosen.status or status in chosen.statuses), False
+    found = count(chosen, cap)
+    return found, found >= cap
 
 
 def count(chosen: Filter, cap: int = COUNT_CAP) -> int:

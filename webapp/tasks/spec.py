@@ -200,6 +200,7 @@ RANGES = {
     "expires_in": (1, 31_536_000),
     "max_output": (1_024, 10 * 2**30),
 }
+LONGEST_LIMIT = 64
 DURATIONS = ("execution_timeout", "retry_delay", "expires_in")
 
 
@@ -239,6 +240,8 @@ def _option(name: str, value: Any) -> Any:
         return _window(value)
     if not isinstance(value, str) or not value.strip() or "\0" in value:
         raise ValueError("Enter text")
+    if name == "limit" and len(value.strip()) > LONGEST_LIMIT:
+        raise ValueError(f"Use at most {LONGEST_LIMIT} characters")
     return value.strip()
 
 
@@ -262,6 +265,8 @@ def _moment(value: Any) -> datetime:
         raise ValueError("Enter a time like 2026-12-01T09:00:00Z") from None
     if moment.tzinfo is None:
         raise ValueError("Name the zone of the time, like 2026-12-01T09:00:00Z")
+    if not 2000 <= moment.year <= 9000:  # leaves room for lengths that are added to it
+        raise ValueError("Enter a time after the year 2000")
     return moment
 
 
