@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -93,18 +94,25 @@ def _count(response: Response) -> Response:
 
 
 _made: list[Any] = []
+_making = threading.Lock()
 
 
 def _counters() -> list[Any]:
     if not _made:
-        from prometheus_client import CollectorRegistry, Counter, Histogram
-
-        own = CollectorRegistry()
-        _made.extend([
-            Counter("muster_http_requests_total", "Requests answered.", ["method", "endpoint", "status"], registry=own),
-            Histogram("muster_http_request_seconds", "Time to answer.", ["endpoint"], buckets=BUCKETS, registry=own),
-        ])  # fmt: skip
+        with _making:  # the first requests of a process come at once
+            if not _made:
+                _make()
     return _made
+
+
+def _make() -> None:
+    from prometheus_client import CollectorRegistry, Counter, Histogram
+
+    own = CollectorRegistry()
+    _made.extend([
+        Counter("muster_http_requests_total", "Requests answered.", ["method", "endpoint", "status"], registry=own),
+        Histogram("muster_http_request_seconds", "Time to answer.", ["endpoint"], buckets=BUCKETS, registry=own),
+    ])  # fmt: skip
 
 
 def _share(folder: Path) -> None:
