@@ -191,6 +191,7 @@ def upgrade() -> None:
         "batch",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("key", sa.String(length=64), nullable=True),
         sa.Column("type", sa.String(length=24), nullable=False),
         sa.Column("what", sa.String(length=200), nullable=False),
         sa.Column("trigger", sa.String(length=16), nullable=False),
@@ -205,8 +206,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_batch")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_batch_organization_id_id")),
+        sa.UniqueConstraint("organization_id", "key", name=op.f("uq_batch_organization_id_key")),
         sa.UniqueConstraint("uuid", name=op.f("uq_batch_uuid")),
     )
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.create_index("ix_batch_created", ["organization_id", "created_at"], unique=False)
+
     op.create_table(
         "calendar",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -764,7 +769,36 @@ def upgrade() -> None:
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.create_index("ix_task_batch", ["batch_id", "deleted_at", "latest", "status"], unique=False)
         batch_op.create_index("ix_task_by_agent", ["agent_id", "batch_id"], unique=False)
+        batch_op.create_index("ix_task_by_creator", ["organization_id", "created_by", "batch_id"], unique=False)
+        batch_op.create_index(
+            "ix_task_by_definition",
+            ["definition_id", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("definition_id IS NOT NULL"),
+            postgresql_where=sa.text("definition_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_task_by_group_run",
+            ["group_run_id", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("group_run_id IS NOT NULL"),
+            postgresql_where=sa.text("group_run_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_task_by_outcome",
+            ["organization_id", "outcome", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("outcome IS NOT NULL"),
+            postgresql_where=sa.text("outcome IS NOT NULL"),
+        )
         batch_op.create_index("ix_task_by_plugin", ["plugin_id", "batch_id"], unique=False)
+        batch_op.create_index(
+            "ix_task_by_reason",
+            ["organization_id", "reason", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("reason IS NOT NULL"),
+            postgresql_where=sa.text("reason IS NOT NULL"),
+        )
         batch_op.create_index(
             "ix_task_by_schedule",
             ["schedule_id", "batch_id"],
@@ -788,6 +822,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("claim_id IS NOT NULL"),
             postgresql_where=sa.text("claim_id IS NOT NULL"),
         )
+        batch_op.create_index("ix_task_created", ["organization_id", "created_at"], unique=False)
         batch_op.create_index(
             "ix_task_due",
             ["not_before"],
@@ -823,6 +858,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
             postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
+        )
+        batch_op.create_index(
+            "ix_task_with_notes",
+            ["organization_id", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("note_count > 0"),
+            postgresql_where=sa.text("note_count > 0"),
         )
 
     op.create_table(
@@ -1054,6 +1096,9 @@ def downgrade() -> None:
     op.drop_table("file")
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_task_with_notes", sqlite_where=sa.text("note_count > 0"), postgresql_where=sa.text("note_count > 0")
+        )
+        batch_op.drop_index(
             "ix_task_waiting",
             sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
             postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
@@ -1079,6 +1124,7 @@ def downgrade() -> None:
             sqlite_where=sa.text("status = 'scheduled'"),
             postgresql_where=sa.text("status = 'scheduled'"),
         )
+        batch_op.drop_index("ix_task_created")
         batch_op.drop_index(
             "ix_task_claim_id",
             sqlite_where=sa.text("claim_id IS NOT NULL"),
@@ -1094,7 +1140,28 @@ def downgrade() -> None:
             sqlite_where=sa.text("schedule_id IS NOT NULL"),
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
         )
+        batch_op.drop_index(
+            "ix_task_by_reason",
+            sqlite_where=sa.text("reason IS NOT NULL"),
+            postgresql_where=sa.text("reason IS NOT NULL"),
+        )
         batch_op.drop_index("ix_task_by_plugin")
+        batch_op.drop_index(
+            "ix_task_by_outcome",
+            sqlite_where=sa.text("outcome IS NOT NULL"),
+            postgresql_where=sa.text("outcome IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_task_by_group_run",
+            sqlite_where=sa.text("group_run_id IS NOT NULL"),
+            postgresql_where=sa.text("group_run_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_task_by_definition",
+            sqlite_where=sa.text("definition_id IS NOT NULL"),
+            postgresql_where=sa.text("definition_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_task_by_creator")
         batch_op.drop_index("ix_task_by_agent")
         batch_op.drop_index("ix_task_batch")
 
@@ -1187,6 +1254,9 @@ def downgrade() -> None:
         )
 
     op.drop_table("calendar")
+    with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.drop_index("ix_batch_created")
+
     op.drop_table("batch")
     with op.batch_alter_table("audit", schema=None) as batch_op:
         batch_op.drop_index(

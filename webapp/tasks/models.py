@@ -22,10 +22,15 @@ class Batch(OrgScoped, Base):
     """All the tasks made by one act. `total` is null until a target that is resolved later has fanned out."""
 
     __tablename__ = "batch"
-    __table_args__ = (sa.UniqueConstraint("organization_id", "id"),)
+    __table_args__ = (
+        sa.UniqueConstraint("organization_id", "id"),
+        sa.UniqueConstraint("organization_id", "key"),
+        sa.Index("ix_batch_created", "organization_id", "created_at"),
+    )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
     uuid: Mapped[str] = mapped_column(sa.String(36), unique=True, default=new_uuid)
+    key: Mapped[str | None] = mapped_column(sa.String(64))  # of the form that made it, so that it makes it once
     type: Mapped[str] = mapped_column(sa.String(24))
     what: Mapped[str] = mapped_column(sa.String(200))
     trigger: Mapped[str] = mapped_column(sa.String(16))
@@ -58,6 +63,18 @@ class Task(Answers, OrgScoped, Base):
         sa.Index("ix_task_by_type", "organization_id", "type", "batch_id"),
         sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
         sa.Index("ix_task_by_plugin", "plugin_id", "batch_id"),
+        sa.Index("ix_task_by_creator", "organization_id", "created_by", "batch_id"),
+        sa.Index("ix_task_created", "organization_id", "created_at"),
+        *(
+            sa.Index(name, *columns, "batch_id", sqlite_where=sa.text(which), postgresql_where=sa.text(which))
+            for name, columns, which in (
+                ("ix_task_by_reason", ("organization_id", "reason"), "reason IS NOT NULL"),
+                ("ix_task_by_outcome", ("organization_id", "outcome"), "outcome IS NOT NULL"),
+                ("ix_task_by_definition", ("definition_id",), "definition_id IS NOT NULL"),
+                ("ix_task_by_group_run", ("group_run_id",), "group_run_id IS NOT NULL"),
+                ("ix_task_with_notes", ("organization_id",), "note_count > 0"),
+            )
+        ),
         sa.Index(
             "ix_task_by_schedule",
             "schedule_id",

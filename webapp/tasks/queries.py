@@ -56,7 +56,167 @@ class Line:
     task: Row | None = None
 
     @property
-    def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> tuple[int, bool]:
+    def total(self) -> int:
+        return sum(self.counts.values())
+
+    @property
+    def ended(self) -> int:
+        return sum(self.of(FINAL))
+
+    @property
+    def open(self) -> int:
+        return sum(self.of(OPEN))
+
+    @property
+    def failed(self) -> int:
+        return sum(self.of(BAD))
+
+    def of(self, statuses: Iterable[Status]) -> Iterable[int]:
+        return (self.counts.get(status, 0) for status in statuses)
+
+    @property
+    def parts(self) -> list[tuple[str, int]]:
+        """Its bar: how many have each tone, the worst first."""
+        tones = dict.fromkeys(("danger", "warning", "active", "info", "violet", "neutral", "success"), 0)
+        for status, number in self.counts.items():
+            tones[LOOKS[Status(status)].tone] += number
+        return [(tone, number) for tone, number in tones.items() if number]
+
+    @property
+    def words(self) -> str:
+        """7 completed · 2 running · 1 failed"""
+        told = [(self.counts.get(status, 0), LOOKS[status].label.lower()) for status in TOLD]
+        return " · ".join(f"{number} {label}" for number, label in told if number)
+
+
+@dataclass
+class Page:
+    lines: list[Line] = field(default_factory=list)
+    newer: int | None = None  # cursor of the page with newer batches
+    older: int | None = None
+
+
+def by_uuid(uuid: str) -> Task | None:
+    """By the whole id, or by a beginning of at least 8 that is only one task's."""
+    if len(uuid) == 36:
+        return db.session.scalar(sa.select(Task).where(Task.uuid == uuid, Task.deleted_at.is_(None)))
+    if len(uuid) < 8:
+        return None
+    between = Task.uuid.between(uuid, uuid + "~")
+    found = db.session.scalars(sa.select(Task).where(between, Task.deleted_at.is_(None)).limit(2)).all()
+    return found[0] if len(found) == 1 else None
+
+
+def by_uuids(uuids: Iterable[str]) -> dict[str, Task]:
+    found: dict[str, Task] = {}
+    wanted = list(dict.fromkeys(uuids))
+    for start in range(0, len(wanted), 500):
+        rows = db.session.scalars(
+            sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), Task.deleted_at.is_(None))
+        )
+        found |= {task.uuid: task for task in rows}
+    return found
+
+
+def batch_by_uuid(uuid: str) -> Batch | None:
+    return db.session.scalar(sa.select(Batch).where(Batch.uuid == uuid))
+
+
+def page(
+    chosen: Filter, per: int, after: int | None = None, before: int | None = None, upto: int | None = None
+) -> Page:
+    """`after` goes to older batches, `before` to newer ones; `upto` is the first page as it was when that was newest."""
+    found = _batches(chosen, per + 1, after if upto is None else upto + 1, before)
+    more, found = len(found) > per, found[:per]
+    if before is not None:
+        found.reverse()
+    result = Page(_lines(found))
+    if found:
+        result.older = found[-1].id if (more if before is None else True) else None
+        result.newer = found[0].id if (more if before is not None else after is not None) else None
+    return result
+
+
+def newer_than(chosen: Filter, batch_id: int, cap: int = 100) -> int:
+    """How many batches that match came after this one."""
+    if chosen.empty:
+        return len(list(db.session.scalars(_keyed(sa.select(Batch.id).where(ALIVE), Batch.id, cap, None, batch_id))))
+    return len(_batch_ids(chosen, cap, None, batch_id))
+
+
+def _batches(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[Batch]:
+    # Without its spec, which may list a hundred thousand inputs.
+    plain = sa.select(Batch).options(defer(Batch.spec))
+    if chosen.empty:
+        return list(db.session.scalars(_keyed(plain.where(ALIVE), Batch.id, limit, after, before)))
+    ids = _batch_ids(chosen, limit, after, before)
+    found = {batch.id: batch for batch in db.session.scalars(plain.where(Batch.id.in_(ids)))} if ids else {}
+    return [found[batch_id] for batch_id in ids if batch_id in found]
+
+
+def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
+    parts = [
+        _keyed(sa.select(Task.batch_id).distinct().where(Task.latest.is_(True), *part), Task.batch_id, limit, after, before)
+        for part in matching.in_order(chosen)
+    ]
+    if len(parts) == 1:
+        return list(db.session.scalars(parts[0]))
+    found = {batch_id for part in parts for batch_id in db.session.scalars(part)}
+    return sorted(found, reverse=before is None)[:limit]
+
+
+def _keyed(statement: Any, key: Any, limit: int, after: int | None, before: int | None) -> Any:
+    if before is not None:
+        return statement.where(key > before).order_by(key).limit(limit)
+    if after is not None:
+        statement = statement.where(key < after)
+    return statement.order_by(key.desc()).limit(limit)
+
+
+def _lines(batches: Sequence[Batch]) -> list[Line]:
+    ids = [batch.id for batch in batches]
+    if not ids:
+        return []
+    latest = (Task.deleted_at.is_(None), Task.latest.is_(True))
+    counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in ids}
+    counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(Task.batch_id.in_(ids), *latest)
+    for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
+        counts[batch_id][status] = number
+    single = [batch_id for batch_id, statuses in counts.items() if sum(statuses.values()) == 1]
+    rows = db.session.execute(sa.select(*COLUMNS).where(Task.batch_id.in_(single), *latest)) if single else []
+    only = {values.batch_id: Row(values) for values in rows}
+    return [Line(batch, counts[batch.id], only.get(batch.id)) for batch in batches if counts[batch.id]]
+
+
+def line(batch: Batch) -> Line:
+    return next(iter(_lines([batch])), Line(batch, {}))
+
+
+def children(
+    batch: Batch, chosen: Filter, limit: int, after: int | None = None, *, worst_first: bool = False
+) -> list[Row]:
+    """The latest attempts of a batch's tasks: in the order in which they were made, or those that failed first."""
+    mine = (Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True))
+    rows = sa.select(*COLUMNS).where(*mine, *where(chosen))
+    if after is not None:
+        rows = rows.where(Task.id > after)
+    order = (Task.status.not_in(BAD), Task.id) if worst_first else (Task.id,)
+    return [Row(values) for values in db.session.execute(rows.order_by(*order).limit(limit))]
+
+
+def hosts(limit: int) -> list[str]:
+    """Names that a filter by agent offers."""
+    names = sa.select(Agent.hostname).where(Agent.deleted_at.is_(None)).distinct().order_by(Agent.hostname)
+    return list(db.session.scalars(names.limit(limit)))
+
+
+def counts(organization_ids: Iterable[int]) -> dict[str, int]:
+    """How many tasks have each status, from the maintained sums."""
+    summed = sa.select(Count.status, sa.func.sum(Count.delta)).where(Count.organization_id.in_(list(organization_ids)))
+    return {status: int(total) for status, total in db.session.execute(summed.group_by(Count.status)) if total}
+
+
+def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> tuple[int, bool]:
     """How many match, from the maintained sums where these can say it; and whether there are only at least so many."""
     if replace(chosen, status=()) == Filter():
         return sum(number for status, number in kept.items() if not chosen.status or status in chosen.statuses), False

@@ -16,10 +16,11 @@ from webapp.tasks import columns, filters, menus, queries
 from webapp.tasks.address import Address
 from webapp.tasks.filters import Filter, FilterError
 from webapp.tasks.models import Batch
-from webapp.tasks.queries import COUNT_CAP, Page
+from webapp.tasks.queries import Page
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 
+COUNTED = 1_000  # matches; beyond, only an act on all of them counts on
 FRESH = timedelta(days=1)  # failures that the window's title tells of
 RELATIVE = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)")
 
@@ -79,10 +80,10 @@ def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
     upto = address.seen or None
     page = queries.page(chosen, address.per, address.after, address.before, upto)
     kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
-    total = queries.total(chosen, kept)
+    total, capped = queries.total(chosen, kept, COUNTED)
     seen = upto or (page.lines[0].batch.id if page.lines and not (address.after or address.before) else 0)
     return _around(address, page, kept) | {
-        "total": total, "capped": total >= COUNT_CAP and not chosen.empty, "seen": seen,
+        "total": total, "capped": capped, "seen": seen,
         "new": queries.newer_than(chosen, upto, 99) if upto else 0, "failed": _failed(page),
     }  # fmt: skip
 
