@@ -32,6 +32,8 @@ class TaskFolder:
         self.path = path
         self.known: dict[str, Any] = read_json(self.file("task.json"))
         self.task = ClaimedTask.from_json(self.known["task"])
+        self.same_boot: bool = self.known["boot_id"] == tree.boot_id()
+        self._began: Optional[float] = None
 
     @classmethod
     def create(cls, work: WorkDir, task: ClaimedTask, received: float) -> "TaskFolder":
@@ -51,10 +53,6 @@ class TaskFolder:
 
     def mark(self, name: str) -> None:
         os.close(os.open(self.file(name), os.O_WRONLY | os.O_CREAT, 0o600))
-
-    @property
-    def same_boot(self) -> bool:
-        return self.known["boot_id"] == tree.boot_id()
 
     @property
     def record(self) -> Optional[ExitRecord]:
@@ -86,8 +84,14 @@ class TaskFolder:
 
     @property
     def running_s(self) -> float:
-        began = read_json(self.file("started"))
-        return time.monotonic() - began if began is not None and self.same_boot else 0.0
+        return time.monotonic() - self.began if self.began is not None and self.same_boot else 0.0
+
+    @property
+    def began(self) -> Optional[float]:
+        """When it started, by the monotonic clock of that boot."""
+        if self._began is None:
+            self._began = read_json(self.file("started"))
+        return self._began
 
     def keep_record(self, ended: ExitRecord) -> None:
         if not self.has("exit.json"):

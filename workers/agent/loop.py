@@ -62,6 +62,7 @@ class Agent:
         the agent's next start."""
         self.event("started", f"version {protocol.VERSION}")
         self.work.forget_old_starts()
+        self.spool.clear()
         self.spool.prune(time.time())
         self._resume()
         for loop in (self.heart, self.claims):

@@ -8,7 +8,6 @@ from typing import Any, Callable, Optional
 from . import artifacts, journal, protocol, record, stream
 from .client import Client, Final
 from .clock import stamp
-from .disk import read_json
 from .folder import TaskFolder
 from .record import ExitRecord
 from .spool import Entry
@@ -123,7 +122,7 @@ def _measured(folder: TaskFolder, ended: ExitRecord) -> dict[str, Any]:
 
 def _times(folder: TaskFolder, ended: ExitRecord) -> dict[str, Optional[int]]:
     """Durations since the claim, by this boot's monotonic clock."""
-    began = read_json(folder.file("started"))
+    began = folder.began
     if began is None or ended.started_ms is None or ended.ended_ms is None or not folder.same_boot:
         return {"started_ms": None, "ended_ms": None}
     started = int((began - folder.known["received"]) * 1000)

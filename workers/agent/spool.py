@@ -16,6 +16,7 @@ from .disk import read_json, write_json, write_private
 from .state import WorkDir
 
 KEEP_REJECTED_S = 30 * 86400
+_REASON = ".reason"
 _NAME = re.compile(r"(\d{10})-([0-9a-f-]{36})\.json\Z")
 
 
@@ -47,7 +48,7 @@ class Spool:
         return len(self.names())
 
     def rejected_count(self) -> int:
-        return len(os.listdir(self._rejected))
+        return sum(not name.endswith(_REASON) for name in os.listdir(self._rejected))
 
     def entries(self) -> list[Entry]:
         found = []
@@ -80,14 +81,17 @@ class Spool:
         return taken
 
     def prune(self, now: float) -> None:
-        """What is too old to look at, and what a crash left half written."""
-        for name in os.listdir(self._queue):
-            if name.startswith(".new-"):
-                os.unlink(os.path.join(self._queue, name))
+        """What is too old to look at."""
         for name in os.listdir(self._rejected):
             path = os.path.join(self._rejected, name)
             if now - os.stat(path).st_mtime > KEEP_REJECTED_S:
                 shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
+
+    def clear(self) -> None:
+        """What a crash left half written; before anything is put."""
+        for name in os.listdir(self._queue):
+            if name.startswith(".new-"):
+                os.unlink(os.path.join(self._queue, name))
 
     def _read(self, name: str) -> Optional[Entry]:
         try:
@@ -99,7 +103,10 @@ class Spool:
     def _reject(self, name: str, why: str) -> None:
         """Kept for a person to look at, with the reason beside it."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
-        write_private(os.path.join(self._rejected, name + ".reason"), f"{stamp} {why}\n".encode())
+        try:
+            write_private(os.path.join(self._rejected, name + _REASON), f"{stamp} {why}\n".encode())
+        except OSError:  # a full disk must not keep it at the head of the queue
+            pass
         os.replace(os.path.join(self._queue, name), os.path.join(self._rejected, name))
 
     def _next_number(self) -> int:
