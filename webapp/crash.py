@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 
-# Each has one place in the code, which greps as crash_here("name"):
+# Where each is greps as crash_here("name"):
 POINTS = (
     "launched",  # the rows are inserted, nothing is committed
     "committed",  # the database has it, nobody has been told
@@ -19,6 +19,7 @@ POINTS = (
     "ended",  # the child has ended, the row does not say so
     "finished",  # the end is written, and what follows from it and the commit are not
     "released",  # the row is in the queue, the ring and the commit are not
+    "fired",  # a slot has its tasks, and does not say so yet
 )
 _left: dict[str, int] = {}
 

@@ -40,7 +40,8 @@ def end_strays(data: Path) -> int:
 
 def _ours(pid: int, data: Path, uuid: str) -> bool:
     """Not an agent's on this host, nor another installation's."""
-    return f"HOME={data / 'work' / uuid}".encode() in survivors.environment(pid)
+    home = data / "work" / uuid
+    return survivors.folder(pid) == home or f"HOME={home}".encode() in survivors.environment(pid)
 
 
 def _looked_after(pid: int) -> bool:

@@ -43,6 +43,20 @@ def test_a_process_that_nobody_looks_after_is_ended(tmp_path: Path) -> None:
         until(lambda: not alive(pid))
 
 
+def test_a_fork_is_known_by_its_folder(tmp_path: Path) -> None:
+    """Its environment is that of the warm parent, as the kernel tells it."""
+    home = tmp_path / "work" / "a-task"
+    home.mkdir(parents=True)
+    code = "import os; os.fork() and os._exit(0); os.setsid(); print(os.getpid(), flush=True); os.read(0, 1)"
+    with subprocess.Popen(
+        [sys.executable, "-S", "-c", code], cwd=home, env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert remains.end_strays(tmp_path) == 1
+        until(lambda: not alive(pid))
+
+
 def test_those_of_agents_and_other_installations_are_left_alone(tmp_path: Path) -> None:
     with orphan(tmp_path / "elsewhere" / "a-task", "a-task") as pid:
         assert remains.end_strays(tmp_path) == 0

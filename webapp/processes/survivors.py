@@ -1,25 +1,37 @@
-"""The processes of this host that run for a task, as their environment says. Linux tells; elsewhere there are none."""
+"""The processes of this host that run for a task, as their environment or folder says. Linux tells; elsewhere there are none."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
 NAME = b"MUSTER_TASK_ID="
+WORK = "work"  # each task of a worker has a folder of its own in there
 
 
 def of_tasks() -> Iterator[tuple[int, str]]:
     """Process and task id; only those that this user may read."""
-    for folder in Path("/proc").glob("[0-9]*"):
-        if uuid := of(int(folder.name)):
-            yield int(folder.name), uuid
+    for process in Path("/proc").glob("[0-9]*"):
+        if uuid := of(int(process.name)):
+            yield int(process.name), uuid
 
 
 def of(pid: int) -> str | None:
+    """By its environment, or, since a fork keeps that of the process it was forked from, by its folder."""
     for entry in environment(pid):
         if entry.startswith(NAME):
             return entry.removeprefix(NAME).decode(errors="replace")
-    return None
+    place = folder(pid)
+    return place.name if place and place.parent.name == WORK else None
+
+
+def folder(pid: int) -> Path | None:
+    """Where it stands, also when the folder itself has gone."""
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)"))
+    except OSError:
+        return None
 
 
 def environment(pid: int) -> list[bytes]:
