@@ -324,5 +324,4 @@ def database_now() -> datetime:
     """The database's own clock: the server's with PostgreSQL, this host's with SQLite."""
     if dialect() == "sqlite":
         return datetime.now(UTC)
-    now: datetime = db.session.scalar(sa.select(sa.func.clock_timestamp()))
-    return now
+    return db.session.scalars(sa.select(sa.func.clock_timestamp(type_=UtcDateTime))).one()

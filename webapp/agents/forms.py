@@ -55,7 +55,10 @@ def filter_of(args: MultiDict[str, str]) -> Filter:
         states=frozenset(State(word) for word in args.getlist("state") if word in set(map(str, State))),
         tags=tuple(dict.fromkeys(word for word in args.getlist("tag") if word)),
         match="all" if args.get("match") == "all" else "any",
-        **{name: args.get(name, "") for name in ("os", "arch", "version", "instance")},
+        os=args.get("os", ""),
+        arch=args.get("arch", ""),
+        version=args.get("version", ""),
+        instance=args.get("instance", ""),
     )
 
 

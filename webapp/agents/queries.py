@@ -126,7 +126,7 @@ def presences(now: datetime, organization_ids: Collection[int] = ()) -> dict[Pre
     )
     if organization_ids:
         rows = rows.where(Agent.organization_id.in_(organization_ids))
-    found = {Presence(str(name)): number for name, number in db.session.execute(rows)}
+    found = {Presence(str(row[0])): int(row[1]) for row in db.session.execute(rows)}
     return {presence: found.get(presence, 0) for presence in Presence}
 
 

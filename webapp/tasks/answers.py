@@ -13,6 +13,7 @@ from webapp.tasks.states import Status
 class Answers:
     if TYPE_CHECKING:
         id: Any
+        uuid: Any
         status: Any
         what: Any
         input: Any

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from dataclasses import replace
 from itertools import product
+from math import prod
 from typing import Any
 
 import sqlalchemy as sa
@@ -19,25 +21,58 @@ from webapp.tasks.search import matching_words
 Condition = sa.ColumnElement[bool]
 
 MOST_PARTS = 40  # statements for one page of a list
-FEW = 5_000  # tasks since a moment, for which the index by time is the shortest way
+FEW = 5_000  # tasks for which their own index is the shortest way; more are met soon enough, newest first
+WITH_TAGS = sa.text("task.tags <> '[]'")
 
 
 def in_order(chosen: Filter) -> list[list[Condition]]:
-    """One statement for each organisation and status: each reads its index newest first, where IN would read all and sort."""
+    """One statement for each organisation, status and way to a tag: each reads one index, and no row matches two.
+
+    An IN would read all and sort, and an OR would read everything.
+    """
     scope: Scope | None = db.session().info.get("scope")
     organizations = sorted(scope.reading) if scope and not scope.everything else []
-    whose = [[Task.organization_id == each] for each in organizations] or [[]]
-    states = [[Task.status == status] for status in sorted(chosen.statuses)] if chosen.status else [[]]
-    conditions = where(chosen, by_time=chosen.since is None or _few(chosen))
-    if len(whose) * len(states) > MOST_PARTS:
+    ways: list[list[list[Condition]]] = [[[Task.organization_id == each] for each in organizations] or [[]]]
+    if chosen.status:
+        ways.append([[Task.status == status] for status in sorted(chosen.statuses)])
+    hidden = {name for name, condition in _long_ways(chosen).items() if not _few(condition)}
+    if chosen.tag and "tag" not in hidden:
+        ways.append(_ways_to_tag(chosen.tag[0]))
+        chosen = replace(chosen, tag=chosen.tag[1:])
+    conditions = where(chosen, hidden)
+    if prod(map(len, ways)) > MOST_PARTS:
         return [conditions]
-    return [[*one, *other, *conditions] for one, other in product(whose, states)]
+    return [[condition for way in part for condition in way] + conditions for part in product(*ways)]
 
 
-def where(chosen: Filter, *, by_time: bool = True) -> list[Condition]:
+def _long_ways(chosen: Filter) -> dict[str, Condition]:
+    """Conditions whose index is the shortest way only to few tasks."""
+    found: dict[str, Condition] = {}
+    if chosen.since:
+        found["time"] = Task.created_at >= chosen.since
+    if chosen.agent:
+        found["agent"] = Task.agent_id.in_(_agents(chosen.agent))
+    if chosen.tag:
+        found["tag"] = Task.agent_id.in_(_agents_with(chosen.tag[0]))
+    return found
+
+
+def _few(condition: Condition) -> bool:
+    some = sa.select(Task.id).where(condition).limit(FEW).subquery()
+    return (db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) < FEW
+
+
+def _ways_to_tag(tag: str) -> list[list[Condition]]:
+    """Through the agents that have it, or on the task itself."""
+    agents = _agents_with(tag)
+    elsewhere = sa.or_(Task.agent_id.is_(None), Task.agent_id.not_in(agents))
+    return [[Task.agent_id.in_(agents)], [WITH_TAGS, _holds(Task.tags, tag), elsewhere]]  # type: ignore[list-item]
+
+
+def where(chosen: Filter, hidden: Container[str] = ()) -> list[Condition]:
     """The conditions on tasks; status is among them too, so that any statement may use these alone.
 
-    Not `by_time`: the moments are hidden from the planner, which would rather sort a million rows by batch.
+    `hidden` from the planner, which would rather sort a million rows by batch: time, agent.
     """
     found: list[Condition] = [Task.deleted_at.is_(None)]
     if chosen.status:
@@ -46,15 +81,15 @@ def where(chosen: Filter, *, by_time: bool = True) -> list[Condition]:
                          ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name)):  # fmt: skip
         if values := getattr(chosen, name):
             found.append(_one_of(column, values))
-    for name, column in (
+    for name, number in (
         ("definition", Task.definition_id),
         ("group", Task.group_run_id),
         ("schedule", Task.schedule_id),
     ):
         if values := getattr(chosen, name):
-            found.append(column.in_([int(v) for v in values if v.isdecimal() and len(v) < 18]))
+            found.append(number.in_([int(v) for v in values if v.isdecimal() and len(v) < 18]))
     if chosen.agent:
-        found.append(_agents(chosen.agent))
+        found.append(_column(Task.agent_id, "agent" in hidden).in_(_agents(chosen.agent)))
     if chosen.owner:
         found.append(sa.or_(*(_owner(owner) for owner in chosen.owner)))
     if chosen.org:
@@ -62,7 +97,7 @@ def where(chosen: Filter, *, by_time: bool = True) -> list[Condition]:
     if chosen.batch:
         found.append(Task.batch_id.in_(sa.select(Batch.id).where(Batch.uuid.in_(chosen.batch))))
     found += [_tagged(tag) for tag in chosen.tag]
-    created = Task.created_at if by_time else sa.func.coalesce(Task.created_at, Task.created_at)
+    created = _column(Task.created_at, "time" in hidden)
     if chosen.since:
         found.append(created >= chosen.since)
     if chosen.until:
@@ -75,9 +110,8 @@ def where(chosen: Filter, *, by_time: bool = True) -> list[Condition]:
     return found
 
 
-def _few(chosen: Filter) -> bool:
-    some = sa.select(Task.id).where(Task.created_at >= chosen.since).limit(FEW).subquery()
-    return (db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) < FEW
+def _column(column: Any, hidden: bool) -> Any:
+    return sa.func.coalesce(column, column) if hidden else column
 
 
 def _last_batch(chosen: Filter) -> sa.ScalarSelect[int]:
@@ -95,10 +129,13 @@ def _like(value: str) -> str:
     return value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
 
 
-def _agents(names: Sequence[str]) -> Condition:
-    """Through the agents' own ids, since these are indexed on tasks."""
-    known = sa.select(Agent.id).where(sa.or_(_one_of(Agent.hostname, names), Agent.uuid.in_(names)))
-    return Task.agent_id.in_(known)
+def _agents(names: Sequence[str]) -> sa.Select[Any]:
+    """By their own ids, since these are indexed on tasks."""
+    return sa.select(Agent.id).where(sa.or_(_one_of(Agent.hostname, names), Agent.uuid.in_(names)))
+
+
+def _agents_with(tag: str) -> sa.Select[Any]:
+    return sa.select(AgentTag.agent_id).where(AgentTag.tag == tag)
 
 
 def _owner(owner: str) -> Condition:
@@ -110,7 +147,7 @@ def _owner(owner: str) -> Condition:
 
 def _tagged(tag: str) -> Condition:
     """On the task itself, or on the agent that runs it."""
-    return sa.or_(_holds(Task.tags, tag), Task.agent_id.in_(sa.select(AgentTag.agent_id).where(AgentTag.tag == tag)))
+    return sa.or_(_holds(Task.tags, tag), Task.agent_id.in_(_agents_with(tag)))
 
 
 def _holds(column: Any, word: str) -> Condition:

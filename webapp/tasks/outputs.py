@@ -8,6 +8,7 @@ from pathlib import Path
 
 from webapp.tasks import output
 from webapp.tasks.models import Task
+from webapp.tasks.queries import Row
 from webapp.tasks.states import FINAL
 
 SHOWN = 4_096  # bytes of each output that a group shows
@@ -20,14 +21,14 @@ class Group:
 
     exit_code: int | None
     text: str
-    tasks: list[Task] = field(default_factory=list)
+    tasks: list[Task | Row] = field(default_factory=list)
 
     @property
     def hosts(self) -> list[str]:
         return [task.agent_name or "worker" for task in self.tasks]
 
 
-def grouped(tasks: Sequence[Task], data: Path) -> list[Group]:
+def grouped(tasks: Sequence[Task | Row], data: Path) -> list[Group]:
     """The largest group first; what still runs is in none."""
     groups: dict[tuple[object, ...], Group] = {}
     for task in tasks:
@@ -62,6 +63,6 @@ def _text(folder: Path) -> str:
     return output.tail(folder, "both", 40, SHOWN)
 
 
-def last_line(task: Task, data: Path) -> str:
+def last_line(task: Task | Row, data: Path) -> str:
     lines = output.tail(output.folder(data, task.uuid), "both", 1, 512).strip().splitlines()
     return lines[-1] if lines else ""

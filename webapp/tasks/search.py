@@ -78,7 +78,7 @@ def matching_words(words: Sequence[str], log: Sequence[str] = ()) -> sa.ColumnEl
 
 def _sqlite(anywhere: list[str], printed: list[str]) -> sa.Select[int]:
     asked = " AND ".join([*(_fts(token) for token in anywhere), *(f"log : {_fts(token)}" for token in printed)])
-    rowid = sa.literal_column("search_task.rowid")
+    rowid: sa.ColumnClause[int] = sa.literal_column("search_task.rowid")
     return (
         sa.select(rowid)
         .select_from(TABLE)
@@ -133,10 +133,10 @@ def _tokens(text: str) -> str:
 
 def _set(column: str, task_id: int, tokens: str) -> None:
     if dialect() == "sqlite":
-        statement = f"UPDATE search_task SET {column} = :tokens WHERE rowid = :id"  # noqa: S608
+        statement = f"UPDATE search_task SET {column} = :tokens WHERE rowid = :id"
     else:
         statement = (
-            f"UPDATE search_task SET {column} = array_to_tsvector(string_to_array(:tokens, ' ')) WHERE task_id = :id"  # noqa: S608
+            f"UPDATE search_task SET {column} = array_to_tsvector(string_to_array(:tokens, ' ')) WHERE task_id = :id"
         )
     with system_scope("search"):
         db.session.execute(sa.text(statement), {"tokens": tokens, "id": task_id})

@@ -122,8 +122,9 @@ def _fold(model: type[Count] | type[Ended], keys: tuple[str, ...], most: int = 5
     old = sa.select(model.id, model.delta, *columns).order_by(model.id).limit(most).with_for_update(skip_locked=True)
     rows = db.session.execute(old).all()
     sums: dict[tuple[object, ...], int] = {}
-    for row_id, delta, *key in rows:
-        sums[tuple(key)] = sums.get(tuple(key), 0) + delta
+    for row in rows:
+        key = tuple(row[2:])
+        sums[key] = sums.get(key, 0) + row.delta
     if len(rows) < 2 * len(sums) or not rows:
         return 0
     gone = sa.delete(model).where(model.id.in_([row.id for row in rows]))

@@ -50,7 +50,7 @@ def create() -> Response | tuple[str, int]:
 def waiting(key: str) -> Response:
     """Who has come in with this token so far; the page asks until all its uses are spent."""
     token = get_or_404(EnrolmentToken, key=key)
-    facts = {"token": token, "agents": queries.enrolled_with(token), "now": clock.now()}
+    facts: dict[str, Any] = {"token": token, "agents": queries.enrolled_with(token), "now": clock.now()}
     return htmx.page("agents/waiting.html", "agents/_arrivals.html", text="", url=_url(), **facts)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request
 
@@ -45,10 +45,15 @@ def create() -> Response | tuple[str, int]:
     if not form.validate():
         return render_template("library/new.html", form=form), 422
     organization_id = choose_organization(request.form.get("organization"), Permission.LIBRARY_WRITE)
-    facts = {"description": form.description.data or "", "technique": form.technique.data or ""}
     try:
         test = lifecycle.add_test(
-            organization_id, form.slug.data, form.name.data, principal.actor, clock.now(), **facts
+            organization_id,
+            form.slug.data,
+            form.name.data,
+            principal.actor,
+            clock.now(),
+            description=form.description.data or "",
+            technique=form.technique.data or "",
         )
     except ManifestError as error:
         form.slug.errors = [str(error)]
@@ -72,9 +77,16 @@ def upload(test_id: int) -> Response | tuple[str, int]:
         form.file.errors = ["Choose a file"]
         return render_template("library/show.html", **_shown(test, form)), 422
     data = current_app.extensions["settings"].data
-    where = {"platform": form.platform.data or "", "arch": form.arch.data or ""}
     try:
-        build = lifecycle.upload(test, given.stream, data, principal.actor, clock.now(), **where)
+        build = lifecycle.upload(
+            test,
+            cast(BinaryIO, given.stream),
+            data,
+            principal.actor,
+            clock.now(),
+            platform=form.platform.data or "",
+            arch=form.arch.data or "",
+        )
     except ManifestError as error:
         form.file.errors = [str(error)]
         return render_template("library/show.html", **_shown(test, form)), 422

@@ -59,7 +59,7 @@ def show(batch_id: str) -> Response:
     data = current_app.extensions["settings"].data
     tasks = queries.children(batch, Filter(), SHOWN)
     groups = outputs.grouped(tasks, data)
-    facts = {
+    facts: dict[str, Any] = {
         "batch": batch, "tasks": tasks, "groups": groups, "summary": outputs.summary(groups), "looks": LOOKS,
         "lines": {task.uuid: outputs.last_line(task, data) for task in tasks}, "open": any(t.status not in FINAL for t in tasks),
         "failed": [t for t in tasks if t.status in (Status.FAILED, Status.EXPIRED, Status.TERMINATED)],
