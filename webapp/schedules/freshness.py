@@ -27,11 +27,12 @@ from webapp.tasks.spec import Spec, SpecError, parse
 from webapp.tasks.states import Status
 
 FIRST_DELAY, LONGEST_DELAY = timedelta(seconds=30), timedelta(minutes=15)
+NEXT_BITE = timedelta(seconds=1)
 CHUNK = 300  # keys in one statement; each is looked for under two names
 
 
 def look(schedule: Schedule, plan: Plan, now: datetime) -> None:
-    """One look. A day off is passed over; what is more than one bite follows at once."""
+    """One look. A day off is passed over; what is more than one bite follows soon."""
     more = False
     for minute in engine.slots(plan, now - plans.LOOK, now, 1):
         if minute.skipped:
@@ -41,7 +42,7 @@ def look(schedule: Schedule, plan: Plan, now: datetime) -> None:
     schedule.last_slot_at = max(schedule.last_slot_at, now)
     plans.look_ahead(schedule, plan, engine.next_slot(plan, now))
     if more:
-        schedule.due_at = now
+        schedule.due_at = now + NEXT_BITE
 
 
 def stale(schedule: Schedule, plan: Plan, now: datetime, most: int) -> list[str]:
