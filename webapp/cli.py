@@ -22,6 +22,17 @@ SECTIONS: dict[str, dict[str, str]] = {
         "wake": "processes",
         "loops": "processes",
     },
+    "Use a server": {
+        "run": "client.run",
+        "run-task": "client.run",
+        "tasks": "client.tasks",
+        "logs": "client.logs",
+        "cancel": "client.tasks",
+        "why": "client.tasks",
+        "notes": "client.tasks",
+        "files": "client.files",
+        "open": "client.pages",
+    },
     "Run an agent": {
         "agent": "agent",
     },
@@ -68,6 +79,8 @@ def muster() -> None:
 
     \b
     muster up                          start everything here and open the page it prints
+    muster run --all -- uptime         run a command on every host that is online
+    muster tasks -s failed             see what failed
     muster doctor                      find out what is wrong, and what to do about it
     muster VERB --help                 more about a verb
     """

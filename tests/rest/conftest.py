@@ -45,8 +45,11 @@ class Program:
         return self.call("DELETE", path, **kwargs)
 
 
+Api = Callable[..., Program]
+
+
 @pytest.fixture
-def api(app: Flask, session: Session, cast: Cast) -> Callable[..., Program]:
+def api(app: Flask, session: Session, cast: Cast) -> Api:
     """`api("operator")`, or `api("admin", Permission.TASKS_READ)` with only some of its rights."""
 
     def program(who: str = "operator", *permissions: str) -> Program:

@@ -75,7 +75,9 @@ def delete(limit_name: str) -> None:
 
 def _limit(name: str, *, lock: bool = False) -> Limit:
     where = asked().get("organization")
-    found = [limit for limit in limits.named(name, lock=lock) if where in (None, shapes.organization(limit.organization_id))]
+    found = [
+        limit for limit in limits.named(name, lock=lock) if where in (None, shapes.organization(limit.organization_id))
+    ]
     if len(found) > 1:
         raise FieldErrors([{"field": "organization", "message": "Choose an organization"}])
     return get_or_404(Limit, id=found[0].id if found else 0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 
 from webapp import clock
 from webapp.access.guards import choose_organization, get_or_404, may
@@ -35,8 +36,11 @@ ABOUT = {
     "org": "Short name of an organization.",
     "agent": "Id or hostname; `web-*` is a beginning.",
 }
+# `limit` is how many a list answers with; tasks of a concurrency limit are found by `q=limit:name`.
 FILTERS: dict[str, Value] = {
-    name: Many(of=Text(), about=ABOUT.get(name, "")) for name in ("q", *filters.KEYS, *filters.SYNONYMS)
+    name: Many(of=Text(), about=ABOUT.get(name, ""))
+    for name in ("q", *filters.KEYS, *filters.SYNONYMS)
+    if name != "limit"
 }
 WAIT: dict[str, Value] = {
     "wait": Whole(high=patience.LONGEST, about="Seconds to wait for the end, if the server has a thread to spare.")
@@ -105,7 +109,9 @@ def delete(task_id: str) -> None:
 
 
 def chosen() -> Filter:
-    return filters.parse(request.args, clock.now())
+    return filters.parse(
+        MultiDict((name, text) for name, text in request.args.items(multi=True) if name in FILTERS), clock.now()
+    )
 
 
 def found(task_id: str) -> Task:

@@ -9,17 +9,15 @@ import sqlalchemy as sa
 from webapp.db import db
 from webapp.events import Event
 from webapp.tasks.filters import Filter
+from webapp.tasks.matching import Condition, in_order
 from webapp.tasks.models import Batch, Note, Task
-from webapp.tasks.queries import where
-from webapp.tasks.states import Status
 
 Place = tuple[int, int]  # batch and task: where a piece of the list begins
 
 
 def newest(chosen: Filter, limit: int, after: Place | None = None) -> list[Task]:
-    """In the order of the lists' own indexes; one statement a status, since each reads its index in that order."""
-    statuses = sorted(chosen.statuses) if chosen.status else [None]
-    places = {place for status in statuses for place in _places(chosen, status, limit, after)}
+    """In the order of the lists' own indexes."""
+    places = {place for conditions in in_order(chosen) for place in _places(conditions, limit, after)}
     ids = [task_id for _, task_id in sorted(places, reverse=True)[:limit]]
     tasks = {task.id: task for task in db.session.scalars(sa.select(Task).where(Task.id.in_(ids)))}
     return [tasks[task_id] for task_id in ids if task_id in tasks]
@@ -48,10 +46,8 @@ def events_of(task: Task) -> sa.Select[Event]:
     return sa.select(Event).where(Event.subject == "task", Event.subject_id == task.id)
 
 
-def _places(chosen: Filter, status: Status | None, limit: int, after: Place | None) -> list[Place]:
-    rows = sa.select(Task.batch_id, Task.id).where(*where(chosen))
-    if status is not None:
-        rows = rows.where(Task.status == status)
+def _places(conditions: list[Condition], limit: int, after: Place | None) -> list[Place]:
+    rows = sa.select(Task.batch_id, Task.id).where(*conditions)
     if after is not None:
         batch_id, task_id = after
         rows = rows.where(Task.batch_id <= batch_id, sa.or_(Task.batch_id < batch_id, Task.id < task_id))
