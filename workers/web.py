@@ -2,6 +2,7 @@
 
 import importlib.util
 import os
+import signal
 import sys
 from functools import partial
 from typing import Any
@@ -63,6 +64,9 @@ def gunicorn(settings: Settings) -> None:
 
 def _load(settings: Settings, main_process: int) -> Any:
     """Runs in each web process, which must not outlive granian's main one."""
+    # granian's own handlers come after this; those inherited from its main process would swallow what `follow` asks for.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, signal.SIG_DFL)
     follow(main_process)
     logs.setup(settings, "web")
     return application(settings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -69,6 +71,10 @@ class Faulty(Site):
         """A worker, its warm parent and its shims."""
         warm = self.children(name)
         return [self.processes[name].pid, *warm, *(shim for parent in warm for shim in children(parent))]
+
+    def kill_pids(self, pids: list[int]) -> None:
+        for pid in pids:
+            os.kill(pid, signal.SIGKILL)
 
     def text(self) -> str:
         return (self.folder / "site.log").read_text()

@@ -72,8 +72,8 @@ def test_a_worker_falls(lasting: Faulty, fall: Fall, point: str, how: str) -> No
 def test_who_launches_falls(site: Faulty) -> None:
     """Before the commit there is nothing; from then on the task is there, and it runs once."""
     fallen = {(point, how): launching(site, point, how) for point in LAUNCHING for how in ("killed", "raising")}
-    for (_, how), process in fallen.items():
-        assert process.wait(60) == (-9 if how == "killed" else 1)
+    codes = {(point, how): process.wait(60) for (point, how), process in fallen.items()}
+    assert codes == {(point, how): -9 if how == "killed" else 1 for point, how in fallen}
     made = {task.input: task for task in site.tasks()}
     assert set(made) == {f"{point}-{how}" for point, how in fallen if point != "launched"}
     assert {task.status for task in made.values()} == {"pending"}

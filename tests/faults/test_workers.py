@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 
 import sqlalchemy as sa
@@ -69,8 +68,7 @@ def test_nothing_of_a_cancelled_task_stays(site: Faulty) -> None:
 
 def test_what_no_shim_looks_after_any_more_is_ended_by_the_next_worker(site: Faulty) -> None:
     uuid = running(site, stubborn=True, children=1)
-    for pid in site.family("worker-1"):
-        os.kill(pid, signal.SIGKILL)
+    site.kill_pids(site.family("worker-1"))
     assert processes(uuid)
     site.start_part("worker-2")
     until(lambda: not processes(uuid))
