@@ -58,7 +58,7 @@ def test_the_unit_stops_the_agent_and_not_its_tasks(host):
 
 
 def test_paths_with_blanks_and_percent_signs_are_quoted():
-    unit = service.systemd_unit(["/opt/my agent/100%/a.pyz"], "/var/lib/x")
+    unit = service.systemd_unit(["/opt/my agent/100%/a.pyz"])
     assert 'ExecStart="/opt/my agent/100%%/a.pyz"\n' in unit
 
 

@@ -47,6 +47,7 @@ def test_no_work_is_taken_while_a_result_waits(server, agent):
     with server.failing("result"):
         first = server.command("true")
         until(agent.queue)
+        server.wait_for_beats(1)  # a claim may have been on its way
         second = server.command("true")
         claims = len(server.asked("claim"))
         server.wait_for_beats(3)

@@ -96,9 +96,9 @@ def install(options: argparse.Namespace) -> int:
         return _told("install needs the .pyz", exits.USAGE)
     command = [sys.executable, "-I", program, "run", "--work-dir", work_dir]
     if options.print:
-        print(service.systemd_unit(command, work_dir), end="")
+        print(service.systemd_unit(command), end="")
     else:
-        service.install(command, work_dir, print)
+        service.install(command, print)
     return exits.OK
 
 

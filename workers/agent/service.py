@@ -13,7 +13,7 @@ NAME = "muster-agent"
 LABEL = "muster.agent"
 
 
-def systemd_unit(command: list[str], work_dir: str) -> str:
+def systemd_unit(command: list[str]) -> str:
     # Only the main process is stopped: the runners of tasks go on and are found again at the next start.
     return f"""[Unit]
 Description=Muster agent
@@ -28,7 +28,6 @@ RestartSec=5
 RestartPreventExitStatus={exits.NOT_ALLOWED} {exits.SESSION_CONFLICT}
 TimeoutStopSec=60
 UMask=0077
-ReadWritePaths={_quoted(work_dir)}
 
 [Install]
 WantedBy={"multi-user.target" if os.geteuid() == 0 else "default.target"}
@@ -60,11 +59,11 @@ def launchd_job(command: list[str]) -> str:
 """
 
 
-def install(command: list[str], work_dir: str, say: Callable[[str], None]) -> None:
+def install(command: list[str], say: Callable[[str], None]) -> None:
     path = unit_path()
     os.makedirs(os.path.dirname(path), exist_ok=True)
     with open(path, "w", encoding="utf-8") as file:
-        file.write(launchd_job(command) if sys.platform == "darwin" else systemd_unit(command, work_dir))
+        file.write(launchd_job(command) if sys.platform == "darwin" else systemd_unit(command))
     say(f"wrote {path}")
     for step in _start_steps(path):
         subprocess.run(step, check=True)
