@@ -16,9 +16,11 @@ def strike(storm: Storm) -> bool:
             line.exec_driver_sql("PRAGMA busy_timeout=5000")
             line.exec_driver_sql("BEGIN IMMEDIATE")
         else:
+            line.exec_driver_sql("SET lock_timeout = '2s'")  # a frozen worker may hold the table meanwhile
             line.exec_driver_sql("LOCK TABLE task IN ACCESS EXCLUSIVE MODE")
     except sa.exc.OperationalError:
         line.close()
+        engine.dispose()
         return False
     storm.later(SECONDS, lambda: _release(line, engine))
     return True
