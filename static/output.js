@@ -1,42 +1,45 @@
 /*
   The output of a task: following what is written, finding in it, leading to a line. Loaded by app.js where a page has a
-  [data-log]; asking for more is app.js's clock, and the end of the task arrives as the event log:next {from, done, text}.
+  [data-log]; asking for more is app.js's clock, and what came arrives with the event log:next {from, end, done, text}.
 */
 const byId = id => document.getElementById(id)
 const $ = (query, from = document) => from.querySelector(query)
 const $$ = (query, from = document) => [...from.querySelectorAll(query)]
-const on = (type, query, act) => document.addEventListener(type, event => {
+const hear = (type, act, capture) => document.addEventListener(type, act, capture)
+const on = (type, query, act, capture) => hear(type, event => {
   const found = event.target.closest?.(query)
   if (found) act(event, found)
-})
+}, capture)
 
 /* ---- Following ---- */
 
+const LINES = 500, CHUNKS = 100
 const atEnd = log => log.scrollHeight - log.scrollTop - log.clientHeight < 40
 const isLive = log => 'live' in log.dataset
+const linesOf = log => byId(`${log.id}-lines`)
 
 export function setUp(log) {
-  if (log.following !== undefined) return
-  log.following = isLive(log)
+  if (log.missed !== undefined) return
+  log.missed = 0
   setTimes(log, localStorage.getItem('output-times') ?? 'off')
   setWrap(log, localStorage.getItem('output-wrap') !== 'no')
+  if ('end' in log.dataset) log.scrollTop = log.scrollHeight
   // Chunks get their true height only when they come into view, so the end moves.
-  new ResizeObserver(() => { if (log.following) log.scrollTop = log.scrollHeight }).observe(log.firstElementChild)
-  log.addEventListener('scroll', () => follow(log, atEnd(log)), { passive: true })
-  follow(log, log.following)
+  new ResizeObserver(() => { if (log.following) log.scrollTop = log.scrollHeight }).observe(linesOf(log))
+  log.addEventListener('scroll', () => { if (atEnd(log) !== log.following) follow(log, atEnd(log)) }, { passive: true })
+  follow(log, isLive(log))
   goToLine()
 }
 
 function follow(log, yes) {
-  const lines = $$('.l', log).length
-  if (yes) log.seen = lines
+  if (yes) log.missed = 0
   log.following = yes && isLive(log)
-  const mark = $(`[data-follow="${log.id}"]`), resume = $('.resume', log), missed = lines - log.seen
+  const mark = $(`[data-follow="${log.id}"]`), resume = $('.resume', log)
   mark.hidden = !isLive(log)
   mark.toggleAttribute('data-on', yes)
   mark.lastElementChild.textContent = yes ? 'Following' : 'Paused'
   resume.hidden = yes || !isLive(log)
-  $('span', resume).textContent = missed ? `Resume · ${missed.toLocaleString()} new` : 'Resume following'
+  $('span', resume).textContent = log.missed ? `Resume · ${log.missed.toLocaleString()} new` : 'Resume following'
 }
 
 on('click', '.resume button', (event, button) => {
@@ -45,13 +48,59 @@ on('click', '.resume button', (event, button) => {
   log.focus()
 })
 
-document.addEventListener('log:next', ({ target: log, detail }) => {
-  log.dataset.from = detail.from
+hear('log:next', ({ target, detail }) => {
+  const log = target.closest('[data-log]')
+  if (detail.from) log.dataset.from = detail.from
+  if (detail.end && $('[data-more="after"]', log)) {
+    byId(`${log.id}-later`).remove()
+    if (!detail.done) log.dataset.live = 'log'
+  }
   if (detail.done) {
     log.removeAttribute('data-live')
     byId('status').textContent = detail.text ?? 'Finished'
   }
   follow(log, log.following || atEnd(log))
+})
+
+/* ---- What comes in ---- */
+
+hear('htmx:config:request', ({ detail: { ctx: { request, sourceElement: link } } }) => {
+  const which = link.dataset.more, log = which && link.closest('[data-log]')
+  if (log) request.body.set(which, which === 'after' ? parseInt(log.dataset.from) : $('.chunk', log).dataset.start)
+})
+
+hear('htmx:before:swap', ({ detail: { tasks } }) => {
+  for (const { target, fragment, swapSpec } of tasks) {
+    const log = target?.matches?.('.lines') && target.parentElement
+    if (!log) continue
+    if (swapSpec.style === 'afterbegin') log.below = log.scrollHeight - log.scrollTop
+    else join(log, target, fragment)
+  }
+})
+
+/* An unfinished line comes again; lines of a group that was open go into it; short chunks become one. */
+function join(log, lines, fragment) {
+  $('[data-unended]', lines)?.remove()
+  log.missed += $$('.l', fragment).length
+  const last = $('.chunk:last-child', lines), next = fragment.firstElementChild
+  if (!last || !next?.matches('.chunk')) return
+  const group = $('.group[data-open]:last-child', last)
+  group?.append(...[...next.children].slice(0, next.dataset.into))
+  if ('closes' in next.dataset) group?.removeAttribute('data-open')
+  if ($$('.l', last).length + $$('.l', next).length > LINES) return
+  last.append(...next.children)
+  next.remove()
+}
+
+hear('htmx:after:swap', ({ detail: { ctx: { target: lines } } }) => {
+  if (!lines?.matches?.('.lines')) return
+  const log = lines.parentElement, errors = $(`[data-failures="${log.id}"]`), n = $$('[data-error]', log).length
+  errors.hidden = !n
+  $('.count', errors).textContent = n
+  if (log.below) log.scrollTop = log.scrollHeight - log.below
+  log.below = 0
+  // What scrolled away long ago can be loaded again.
+  if (log.following) for (const chunk of [...lines.children].slice(0, -CHUNKS)) chunk.remove()
 })
 
 /* ---- How lines are shown ---- */
@@ -74,6 +123,11 @@ on('change', 'input[data-wraps]', (event, el) => {
   setWrap(byId(el.dataset.wraps), el.checked)
   localStorage.setItem('output-wrap', el.checked ? 'yes' : 'no')
 })
+
+/* Without the numbers; app.js does the rest. */
+on('click', '[data-lines]', (event, button) => {
+  button.dataset.copy = $$('.l > span', byId(button.dataset.lines)).map(el => el.textContent).join('\n')
+}, true)
 
 /* ---- Finding ---- */
 
@@ -138,15 +192,22 @@ function reveal(line) {
 }
 
 /* #L131 or #L131-L140. A line that is not on the page is asked for, once. */
+const named = () => location.hash.match(/^#L(\d+)(?:-L(\d+))?$/) ?? []
+
 function goToLine() {
-  const [, first, last = first] = location.hash.match(/^#L(\d+)(?:-L(\d+))?$/) ?? []
+  const [, first] = named(), line = byId(`L${first}`), seek = $('.log').dataset.seek
+  markLines()
+  if (line) reveal(line)
+  else if (first && seek && !location.search.includes('line=')) location.replace(seek + first + location.hash)
+}
+
+function markLines() {
+  const [, first, last = first] = named()
   for (const el of $$('.l[data-on]')) el.removeAttribute('data-on')
-  if (!first) return
-  const line = byId(`L${first}`), seek = $('.log').dataset.seek
-  if (!line && seek && !location.search.includes('line=')) location.replace(seek + first + location.hash)
-  if (!line) return
-  for (let n = Number(first); n <= Number(last); n++) byId(`L${n}`)?.setAttribute('data-on', '')
-  reveal(line)
+  for (const el of $$('.l')) {
+    const n = Number(el.id.slice(1))
+    if (el.id[0] === 'L' && n >= first && n <= last) el.dataset.on = ''
+  }
 }
 
 /* Thousands of line links are no tab stops: Enter steps into the lines, the arrows walk them. */
@@ -160,11 +221,12 @@ on('keydown', '.log', (event, log) => {
 })
 
 addEventListener('hashchange', goToLine)
-on('click', '.l > a', (event, link) => {
-  const [, first] = location.hash.match(/^#L(\d+)/) ?? []
-  if (!event.shiftKey || !first) return
+
+/* The line is in sight already: it is marked, and the page stays where it is. */
+on('click', '.l > a[href^="#L"]', (event, link) => {
   event.preventDefault()
-  const [from, to] = [Number(first), Number(link.textContent)].sort((a, b) => a - b)
-  history.replaceState(history.state, '', `#L${from}-L${to}`)
-  goToLine()
+  const n = Number(link.textContent), [, from = n] = named(), to = event.shiftKey ? Number(from) : n
+  const range = to === n ? `#L${n}` : `#L${Math.min(n, to)}-L${Math.max(n, to)}`
+  history.replaceState(history.state, '', range)
+  markLines()
 })

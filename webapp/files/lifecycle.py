@@ -17,8 +17,19 @@ PER_FILE = 100 * 2**20
 _UNSHOWN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff/\\]")
 
 
-def add(data: Path, source: BinaryIO, *, organization_id: int, name: str, type: str, by: Actor, now: datetime,
-        task_id: int | None = None, plugin_id: str | None = None, limit: int = PER_FILE) -> File:
+def add(
+    data: Path,
+    source: BinaryIO,
+    *,
+    organization_id: int,
+    name: str,
+    type: str,
+    by: Actor,
+    now: datetime,
+    task_id: int | None = None,
+    plugin_id: str | None = None,
+    limit: int = PER_FILE,
+) -> File:
     uuid, size, sha256 = store.keep(data, organization_id, source, limit)
     file = File(
         organization_id=organization_id, uuid=uuid, name=clean_name(name), type=type[:64], size=size, sha256=sha256,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.db import Base, BigKey, OrgScoped
 
@@ -33,3 +34,7 @@ class File(OrgScoped, Base):
     created_at: Mapped[datetime]
     created_by: Mapped[str] = mapped_column(sa.String(120), default="")
     deleted_at: Mapped[datetime | None]
+
+    task: Mapped[Any] = relationship(
+        "Task", viewonly=True, uselist=False, lazy="raise", primaryjoin="foreign(File.task_id) == Task.id"
+    )

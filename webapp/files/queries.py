@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
+from sqlalchemy.orm import selectinload
 
 from webapp.db import db
 from webapp.files.models import File
@@ -20,6 +23,19 @@ def listed(type: str = "", plugin: str = "", task_id: int | None = None, name: s
         if value:
             found = found.where(column == value)
     return found.where(File.name.icontains(name, autoescape=True)) if name else found
+
+
+def page(wanted: sa.Select[File], after: int | None, per: int) -> Sequence[File]:
+    """Newest first; one more than fits, where there is one."""
+    if after is not None:
+        wanted = wanted.where(File.id < after)
+    return db.session.scalars(wanted.options(selectinload(File.task)).order_by(File.id.desc()).limit(per + 1)).all()
+
+
+def types() -> list[str]:
+    """Of the newest files, for a filter."""
+    newest = sa.select(File.type, File.id).where(File.deleted_at.is_(None)).order_by(File.id.desc()).limit(5_000)
+    return sorted(filter(None, db.session.scalars(sa.select(newest.subquery().c.type).distinct())))
 
 
 def of_task(task_id: int) -> list[File]:

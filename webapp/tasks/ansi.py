@@ -191,7 +191,8 @@ _MARKERS = [
     (re.compile(r"(?:---|~~~) (?![ab]/|/dev/null|.*\t)(?P<title>\S.*)"), "begin", True),
     (re.compile(r"\+\+\+ (?![ab]/|/dev/null|.*\t)(?P<title>\S.*)"), "begin", False),
 ]
-_ALARM = re.compile(r"\b(?:error|fatal|critical|panic|exception|traceback|failed|failure)\b", re.IGNORECASE)
+ALARM = r"\b(?:error|fatal|critical|panic|exception|traceback|failed|failure)\b"
+_ALARM = re.compile(ALARM, re.IGNORECASE)
 _RED = re.compile(r"\x1b\[(?:[0-9;]*;)?(?:31|91)m")
 
 

@@ -19,7 +19,7 @@ LONGEST_SHOWN = 16 * 1024  # bytes of a line
 _BREAK = 1024 * 1024
 _STEP = 4 * 1024
 _STRIDE = 64 * 1024
-_PATIENCE = 0.02  # seconds that a reader spends on counting lines
+PATIENCE = 0.02  # seconds that a reader spends on counting lines
 
 Span = tuple[int, int]
 
@@ -62,6 +62,7 @@ def window(
     before_offset: int | None = None,
     limit_lines: int = 200,
     limit_bytes: int = 128 * 1024,
+    patience: float = PATIENCE,
 ) -> Window:
     """Lines from an offset on, or those before one; without either the last ones."""
     with open_view(folder, stream) as view:
@@ -72,7 +73,7 @@ def window(
             end = view.size if before_offset is None else min(max(before_offset, 0), view.size)
             spans = _spans_before(view, end, limit_lines, limit_bytes)
             start = spans[0][0] if spans else end
-        lines = list(_lines(view, spans, LineCount(folder, stream, view)))
+        lines = list(_lines(view, spans, LineCount(folder, stream, view, patience)))
         end = spans[-1][1] if spans else start
         return Window(lines, start, lines[-1].offset if lines and lines[-1].open else end, view.size)
 
@@ -260,14 +261,14 @@ def shown(raw: bytes) -> tuple[str, int]:
 class LineCount:
     """The newlines before each stride of a view."""
 
-    def __init__(self, folder: Path, stream: str, view: View):
-        self.view = view
+    def __init__(self, folder: Path, stream: str, view: View, patience: float = PATIENCE):
+        self.view, self.patience = view, patience
         self._marks = Marks(folder, f"lines.{stream}", 1)
 
     def before(self, place: int) -> int | None:
         """How many newlines stand before a place; None when that is not counted yet."""
         stride = place // _STRIDE
-        if not self.extend(stride, _PATIENCE):
+        if not self.extend(stride, self.patience):
             return None
         return self._count(stride) + self.view.read(stride * _STRIDE, place).count(b"\n")
 

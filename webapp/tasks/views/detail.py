@@ -12,12 +12,12 @@ from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.files import queries as files
-from webapp.objects import queries as objects
 from webapp.plugins import queries as plugins
 from webapp.processes import beats
-from webapp.tasks import compare, equivalents, log_page, notes, queries, runs, timeline, why
+from webapp.tasks import compare, equivalents, family, log_page, queries, runs, thread, timeline, why
 from webapp.tasks.log_page import STREAMS
 from webapp.tasks.models import Task
+from webapp.tasks.note_form import NoteForm
 from webapp.tasks.output_shown import place
 
 bp = Blueprint("task", __name__, url_prefix="/tasks")
@@ -41,28 +41,37 @@ def show(task_id: str) -> Response:
 
 def _show(task_id: str) -> Response:
     task = get_or_404(Task, uuid=task_id, deleted_at=None)
-    tabs = _tabs(task)
+    related = family.of(task)
+    tabs = _tabs(task, related)
     tab = request.args.get("tab", "")
     tab = tab if tab in tabs else "output"
     return htmx.page(
-        "tasks/detail.html", "tasks/_task.html", task=task, tab=tab, tabs=tabs, live="live" in request.args,
-        org=next(org for org in principal.orgs if org.id == task.organization_id),
-        timeline=timeline.of(task), runs=runs.of(task), whys=_whys(task), root=_root(task), origin=_origin(task),
-        equivalents=equivalents, **CONTENTS[tab](task),
+        "tasks/detail.html", "tasks/_task.html", task=task, tab=tab, tabs=tabs,
+        org=next(org for org in principal.orgs if org.id == task.organization_id), family=related,
+        timeline=timeline.of(task, clock.now()), runs=runs.of(task), whys=_whys(task), copied=_copied(task), **CONTENTS[tab](task),
     )  # fmt: skip
 
 
-def _tabs(task: Task) -> dict[str, tuple[str, int | None]]:
-    """Label and count; those that can never have anything for this task are left out."""
-    attempts = queries.attempts(task)
-    return {
-        "output": ("Output", None),
-        "files": ("Files", task.file_count),
-        "objects": ("Objects", task.object_count),
-        "notes": ("Notes", task.note_count),
-        "attempts": ("Attempts", attempts),
-        "compare": ("Compare", None),
+def _tabs(task: Task, related: family.Family) -> dict[str, tuple[str, int | None]]:
+    """Label, and how many there are; those that one may not see are absent."""
+    every = {
+        "output": ("Output", None), "files": ("Files", task.file_count), "objects": ("Created objects", task.object_count),
+        "notes": ("Notes", task.note_count), "attempts": ("Attempts", len(related.attempts)), "compare": ("Compare", None),
         "details": ("Details", None),
+    }  # fmt: skip
+    needed = {"files": Permission.FILES_READ, "objects": Permission.OBJECTS_READ}
+    return {
+        name: tab for name, tab in every.items()
+        if name not in needed or principal.can(needed[name], task.organization_id)
+    }  # fmt: skip
+
+
+def _copied(task: Task) -> dict[str, str]:
+    """What the menu puts into the clipboard."""
+    return {
+        "cli": equivalents.cli(task),
+        "api": equivalents.api(task, request.host_url),
+        "logs": equivalents.logs(task),
     }
 
 
@@ -73,18 +82,12 @@ def _whys(task: Task) -> list[why.Why]:
     return why.why(task, now, beats.count_alive("worker", now))
 
 
-def _root(task: Task) -> Task | None:
-    return queries.by_id(task.original_task_id) if task.original_task_id else None
-
-
-def _origin(task: Task) -> Task | None:
-    return queries.by_id(task.rescheduled_from_id) if task.rescheduled_from_id else None
-
-
 def _output(task: Task) -> dict[str, Any]:
-    polled = "live" in request.args
-    log = None if polled else log_page.opened(task, _data(), request.args)
-    return {"log": log, "stream": log_page.stream_of(request.args), "streams": STREAMS}
+    """What a poll gets has no output in it: the page leaves its own alone."""
+    log = None if "live" in request.args else log_page.opened(task, _data(), request.args)
+    printed = task.stdout_size or task.stderr_size or (log and log.shown.size)
+    nothing = task.final and not printed
+    return {"log": log, "stream": log_page.stream_of(request.args), "streams": STREAMS, "nothing": nothing}
 
 
 def _files(task: Task) -> dict[str, Any]:
@@ -93,16 +96,16 @@ def _files(task: Task) -> dict[str, Any]:
 
 def _objects(task: Task) -> dict[str, Any]:
     after = place(request.args.get("after", "")) or 0
-    links = objects.links_with_objects(task.id, after, OBJECTS + 1)
+    links = family.objects(task, after, OBJECTS + 1)
     return {"links": links[:OBJECTS], "more": len(links) > OBJECTS}
 
 
 def _notes(task: Task) -> dict[str, Any]:
-    return {"thread": notes.thread(task)}
+    return {"thread": thread.of(task, principal), "form": NoteForm(None)}
 
 
 def _attempts(task: Task) -> dict[str, Any]:
-    return {"attempts": queries.chain(task)}
+    return {}
 
 
 def _compare(task: Task) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def _compare(task: Task) -> dict[str, Any]:
 
 
 def _details(task: Task) -> dict[str, Any]:
-    return {}
+    return {"blocks": equivalents.blocks(task, request.host_url)}
 
 
 CONTENTS: dict[str, Callable[[Task], dict[str, Any]]] = {

@@ -45,7 +45,14 @@ def find(task_id: str) -> Response:
     found = _found(task, stream, text, begin)
     rows = log_page.viewer(task, _data(), stream).rows(found.lines)
     return htmx.page(
-        "tasks/found.html", "tasks/_found.html", task=task, stream=stream, text=text, rows=rows, next=found.next, begin=begin
+        "tasks/found.html",
+        "tasks/_found.html",
+        task=task,
+        stream=stream,
+        text=text,
+        rows=rows,
+        next=found.next,
+        begin=begin,
     )
 
 
@@ -65,7 +72,7 @@ def text(task_id: str) -> Response:
     response.set_etag(str(size))
     response.headers.set("Content-Disposition", "attachment", filename=f"{task.uuid[:8]}-{stream}.txt")
     if span:
-        response.content_range.set("bytes", start, stop, size)
+        response.headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
     return response
 
 

@@ -1,0 +1,46 @@
+"""The notes of a task as a page shows them, each with what it said before."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from markupsafe import Markup
+
+from webapp.access.principal import Principal
+from webapp.db import db
+from webapp.tasks import markdown, queries
+from webapp.tasks.models import Note, NoteRevision, Task
+
+
+@dataclass(frozen=True)
+class Entry:
+    note: Note
+    before: Sequence[NoteRevision]  # newest first
+    mine: bool
+
+    @property
+    def html(self) -> Markup:
+        return markdown.render(self.note.text)
+
+
+def of(task: Task, who: Principal) -> list[Entry]:
+    notes = queries.notes(task)
+    revisions = _revisions(notes)
+    return [Entry(note, revisions[note.id], note.author_id == who.id) for note in notes]
+
+
+def entry(note: Note, who: Principal) -> Entry:
+    return Entry(note, _revisions([note])[note.id], note.author_id == who.id)
+
+
+def _revisions(notes: Sequence[Note]) -> dict[int, list[NoteRevision]]:
+    edited = [note.id for note in notes if note.version > 1]
+    found: dict[int, list[NoteRevision]] = defaultdict(list)
+    if edited:
+        earlier = sa.select(NoteRevision).where(NoteRevision.note_id.in_(edited))
+        for revision in db.session.scalars(earlier.order_by(NoteRevision.version.desc())):
+            found[revision.note_id].append(revision)
+    return found

@@ -1,0 +1,121 @@
+"""Notes of people on a task: everybody with the right adds, authors edit and delete their own."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, make_response, redirect, render_template
+
+from webapp import clock, htmx
+from webapp.access.guards import get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.db import db
+from webapp.refusal import Refused
+from webapp.tasks import notes, thread
+from webapp.tasks.models import Note, Task
+from webapp.tasks.note_form import EditForm, NoteForm
+
+bp = Blueprint("task_notes", __name__, url_prefix="/tasks")
+
+
+@bp.post("/<task_id>/notes")
+@requires(Permission.TASKS_NOTES)
+def add(task_id: str) -> Response:
+    task, form = _task(task_id), NoteForm()
+    if not form.validate():
+        return _rendered("tasks/note_new.html", "tasks/_note_new.html", 422, task=task, form=form)
+    notes.add(task, form.text.data, principal.actor, clock.now())
+    db.session.commit()
+    return _thread(task, "Note added")
+
+
+@bp.get("/<task_id>/notes/<int:note_id>")
+@requires(Permission.TASKS_NOTES)
+def show(task_id: str, note_id: int) -> Response:
+    """One's own note as it stands, in place of the form that was to change it."""
+    task, note = _own(task_id, note_id)
+    if not htmx.wanted():
+        return redirect(_back(task))  # type: ignore[return-value]
+    return _entry(task, note)
+
+
+@bp.get("/<task_id>/notes/<int:note_id>/edit")
+@requires(Permission.TASKS_NOTES)
+def edit_form(task_id: str, note_id: int) -> Response:
+    task, note = _own(task_id, note_id)
+    form = EditForm(None, obj=note)
+    return _edit(task, note, form)
+
+
+@bp.post("/<task_id>/notes/<int:note_id>")
+@requires(Permission.TASKS_NOTES)
+def edit(task_id: str, note_id: int) -> Response:
+    task, note = _own(task_id, note_id)
+    form = EditForm()
+    if not form.validate():
+        return _edit(task, note, form, 422)
+    try:
+        notes.edit(note, task, form.text.data, form.version.data, principal.actor, clock.now())
+    except Refused:
+        # What is stored now stands beside what was typed; saving again replaces the one that is shown.
+        db.session.rollback()
+        db.session.refresh(note)
+        form.version.raw_data, form.version.data = None, note.version
+        return _edit(task, note, form, 409)
+    db.session.commit()
+    return _entry(task, note) if htmx.wanted() else htmx.changed(None, _back(task), "Saved")
+
+
+@bp.post("/<task_id>/notes/<int:note_id>/delete")
+@requires(Permission.TASKS_NOTES)
+def delete(task_id: str, note_id: int) -> Response:
+    task, note = _own(task_id, note_id)
+    notes.delete(note, task, principal.actor, clock.now())
+    db.session.commit()
+    return _thread(task, "Note deleted")
+
+
+def _thread(task: Task, text: str) -> Response:
+    if not htmx.wanted():
+        return htmx.changed(None, _back(task), text)
+    page = render_template(
+        "tasks/notes_changed.html", task=task, thread=thread.of(task, principal), form=NoteForm(None)
+    )
+    return htmx.vary(make_response(page))
+
+
+def _entry(task: Task, note: Note) -> Response:
+    return _rendered(
+        "tasks/_note.html", "tasks/_note.html", 200, task=task, entry=thread.entry(note, principal), fresh=True
+    )
+
+
+def _edit(task: Task, note: Note, form: EditForm, status: int = 200) -> Response:
+    conflict = thread.entry(note, principal) if status == 409 else None
+    return _rendered(
+        "tasks/note_edit.html",
+        "tasks/_note_edit.html",
+        status,
+        task=task,
+        note=note,
+        form=form.of(note),
+        conflict=conflict,
+    )
+
+
+def _rendered(page: str, fragment: str, status: int, **context: object) -> Response:
+    return htmx.page(page, fragment, status, **context)
+
+
+def _task(task_id: str) -> Task:
+    return get_or_404(Task, uuid=task_id, deleted_at=None)
+
+
+def _own(task_id: str, note_id: int) -> tuple[Task, Note]:
+    """Another's note is not there to be changed."""
+    task = _task(task_id)
+    note = get_or_404(Note, id=note_id, task_id=task.id, author_id=principal.id, deleted_at=None)
+    return task, note
+
+
+def _back(task: Task) -> str:
+    return f"/tasks/{task.uuid}?tab=notes"
