@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -14,9 +15,10 @@ from pathlib import Path
 from bench.storm import verdict
 from bench.storm.faults import FAULTS, ONLY_POSTGRES
 from bench.storm.site import Site, wait_for
-from bench.storm.storm import Storm
+from bench.storm.storm import QUIET, Storm
 
 READY_SECONDS = 60
+SLACK = 300  # seconds for starting, checking and stopping
 
 
 def main() -> int:
@@ -29,6 +31,7 @@ def main() -> int:
     faults = {name: FAULTS[name] for name in names}
     print(f"Storm of {asked.minutes:g} min on {asked.db}, seed {asked.seed}: {', '.join(faults)}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="muster-storm-"))
+    signal.alarm(int(asked.minutes * 60 + QUIET + SLACK))  # ends a storm that hangs itself, by SIGALRM
     with database(asked.db) as url:
         site = Site(folder, url)
         broken = run(Storm(site, asked.seed), faults, asked.minutes * 60)
@@ -85,11 +88,13 @@ def database(kind: str) -> Iterator[str]:
 
     from tests.databases import start
 
-    server = start(Path(tempfile.mkdtemp(prefix="muster-storm-pg-")))
+    folder = Path(tempfile.mkdtemp(prefix="muster-storm-pg-"))
+    server = start(folder)
     try:
         yield sa.make_url(server.get_uri()).render_as_string(hide_password=False)
     finally:
         server.cleanup()
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def arguments() -> argparse.Namespace:
