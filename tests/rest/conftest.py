@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +14,7 @@ from tests import cast as people
 from tests import factories
 from tests.browser import Browser
 from tests.cast import Cast
+from tests.rest.serving import serving
 from webapp.access.permissions import ADMIN, ROLES
 
 ROLE_OF = {"alice": "admin", "oscar": "operator", "vera": "viewer", "mallory": "admin", "bea": "operator"}
@@ -61,3 +62,9 @@ def api(app: Flask, session: Session, cast: Cast) -> Api:
         return Program(app, text)
 
     return program
+
+
+@pytest.fixture
+def url(app: Flask) -> Iterator[str]:
+    with serving(app) as address:
+        yield address

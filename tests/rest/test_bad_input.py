@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import pytest
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -28,32 +27,32 @@ def errors(answer: TestResponse) -> dict[str, str]:
     return {error["field"]: error["message"] for error in answer.json["errors"]}
 
 
-@pytest.mark.parametrize(
-    ("data", "detail"),
-    [
-        (b"", "The body is empty. Send a JSON object"),
-        (b"{", "The body is not JSON. Look at line 1, column 2"),
-        (b'{"a": 1,}', "The body is not JSON. Look at line 1, column 9"),
-        (b'{"data": NaN}', "The body is not JSON that can be used: NaN is no number"),
-        (b'{"data": -Infinity}', "The body is not JSON that can be used: -Infinity is no number"),
-        (b'{"a": 1, "a": 2}', 'The body is not JSON that can be used: "a" stands in it twice'),
-        (b'{"data": "\xff\xfe"}', "The body is not UTF-8"),
-        (b"[" * 100 + b"]" * 100, "The body is nested too deeply. Use at most 64 levels"),
-        (b"[" * 200_000, "The body is nested too deeply. Use at most 64 levels"),
-        (b'{"a": ' * 65 + b"1" + b"}" * 65, "The body is nested too deeply. Use at most 64 levels"),
-        (b"9" * 5_000, "The body is not JSON that can be used"),
-    ],
-)  # fmt: skip
-def test_what_is_no_json_is_a_bad_request(api: Api, data: bytes, detail: str) -> None:
-    answer = raw(api, data)
-    assert (answer.status_code, answer.content_type) == (400, "application/problem+json")
-    assert answer.json["detail"].startswith(detail)
+NO_JSON = [
+    (b"", "The body is empty. Send a JSON object"),
+    (b"{", "The body is not JSON. Look at line 1, column 2"),
+    (b'{"a": 1,}', "The body is not JSON. Look at line 1, column 9"),
+    (b'{"data": NaN}', "The body is not JSON that can be used: NaN is no number"),
+    (b'{"data": -Infinity}', "The body is not JSON that can be used: -Infinity is no number"),
+    (b'{"a": 1, "a": 2}', 'The body is not JSON that can be used: "a" stands in it twice'),
+    (b'{"data": "\xff\xfe"}', "The body is not UTF-8"),
+    (b"[" * 100 + b"]" * 100, "The body is nested too deeply. Use at most 64 levels"),
+    (b"[" * 200_000, "The body is nested too deeply. Use at most 64 levels"),
+    (b'{"a": ' * 65 + b"1" + b"}" * 65, "The body is nested too deeply. Use at most 64 levels"),
+    (b"9" * 5_000, "The body is not JSON that can be used"),
+]
 
 
-@pytest.mark.parametrize("value", [2**63, -(2**63) - 1, 10**400])
-def test_numbers_that_no_database_keeps_are_refused(api: Api, value: int) -> None:
-    body = {"data": {"plugin_id": "demo", "input_data": ["a", {"deep": value}]}}
-    assert errors(api().post("/tasks/", body)) == {"data.input_data.1.deep": "Enter a number from -2^63 to 2^63-1"}
+def test_what_is_no_json_is_a_bad_request(api: Api) -> None:
+    for data, detail in NO_JSON:
+        answer = raw(api, data)
+        assert (answer.status_code, answer.content_type) == (400, "application/problem+json"), data[:40]
+        assert answer.json["detail"].startswith(detail), data[:40]
+
+
+def test_numbers_that_no_database_keeps_are_refused(api: Api) -> None:
+    for value in (2**63, -(2**63) - 1, 10**400):
+        body = {"data": {"plugin_id": "demo", "input_data": ["a", {"deep": value}]}}
+        assert errors(api().post("/tasks/", body)) == {"data.input_data.1.deep": "Enter a number from -2^63 to 2^63-1"}
 
 
 def test_the_largest_number_is_taken(api: Api) -> None:
@@ -61,13 +60,10 @@ def test_the_largest_number_is_taken(api: Api) -> None:
     assert task.json["data"]["input_data"] == [{"n": 2**63 - 1}]
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [("a\\u0000b", "Enter text without zero bytes"), ("\\ud800", "Enter text that is Unicode")],
-)
-def test_texts_that_no_database_keeps_are_refused(api: Api, text: str, message: str) -> None:
-    body = b'{"data": {"plugin_id": "demo", "input_data": ["%s"]}}' % text.encode()
-    assert errors(raw(api, body)) == {"data.input_data.0": message}
+def test_texts_that_no_database_keeps_are_refused(api: Api) -> None:
+    for text, message in ((b"a\\u0000b", "Enter text without zero bytes"), (b"\\ud800", "Enter text that is Unicode")):
+        body = b'{"data": {"plugin_id": "demo", "input_data": ["%s"]}}' % text
+        assert errors(raw(api, body)) == {"data.input_data.0": message}
 
 
 def test_an_overflowing_number_is_refused(api: Api) -> None:
@@ -75,9 +71,9 @@ def test_an_overflowing_number_is_refused(api: Api) -> None:
     assert errors(raw(api, body)) == {"data.input_data.0": "Enter a smaller number"}
 
 
-@pytest.mark.parametrize("value", [[], "text", 5, None, True])
-def test_a_body_that_is_no_object_is_refused(api: Api, value: Any) -> None:
-    assert errors(raw(api, json.dumps(value).encode())) == {"": 'Enter an object, like {"data": {}}'}
+def test_a_body_that_is_no_object_is_refused(api: Api) -> None:
+    for value in ([], "text", 5, None, True):
+        assert errors(raw(api, json.dumps(value).encode())) == {"": 'Enter an object, like {"data": {}}'}
 
 
 def test_other_content_is_not_taken(api: Api) -> None:
@@ -91,49 +87,50 @@ def test_a_body_that_is_too_big_is_refused_before_it_is_read(api: Api) -> None:
     assert (answer.status_code, answer.json["detail"]) == (413, "The body is too big. The limit is 8 MB")
 
 
-@pytest.mark.parametrize(
-    ("body", "fields"),
-    [
-        ({}, {"data.plugin_id": "Choose a plugin"}),
-        ({"data": {"plugin_id": "dmeo"}}, {"data.plugin_id": 'There is no plugin "dmeo"'}),
-        ({"data": {"plugin_id": 5}}, {"data.plugin_id": "Choose a plugin"}),
-        ({"data": []}, {"data": "Enter an object"}),
-        ({"dat": {}}, {"dat": 'Unknown field "dat". Did you mean data?'}),
-        ({"type": 5}, {"type": "Enter the name of a task type"}),
-        ({"type": "nothing"}, {"type": 'There is no task type "nothing". Choose one of'}),
-        (DEMO | {"options": {"priority": 11}}, {"options.priority": "Enter a number from 0 to 10"}),
-        (DEMO | {"options": {"priority": "5"}}, {"options.priority": "Enter a whole number"}),
-        (DEMO | {"options": {"prority": 1}}, {"options.prority": 'Unknown field "prority". Did you mean priority?'}),
-        (DEMO | {"options": {"limit": "x" * 65}}, {"options.limit": "Use at most 64 characters"}),
-        (DEMO | {"options": {"not_before": "9999-12-31T23:59:59Z"}}, {"options.not_before": "Enter a time after"}),
-        (DEMO | {"target": {"agents": []}}, {"target.agents": 'Select at least one agent, or choose "Anyone"'}),
-        (
-            DEMO | {"target": {"agents": ["nobody"]}},
-            {"target.agents": 'There is no agent "nobody" in this organization'},
-        ),
-        (DEMO | {"organization": ["acme"]}, {"organization": "Enter the short name or the id of an organization"}),
-        (
-            {"type": "execute_command", "data": {"command": "true"}, "target": {"agents": ["nobody"]}},
-            {"target.agents": 'There is no agent "nobody" in this organization'},
-        ),
-        (
-            {"type": "execute_command", "data": {"comand": "true"}, "target": {"agents": "anyone"}},
-            {"data.comand": 'Unknown field "comand". Did you mean command?'},
-        ),
-        (
-            {"data": {"plugin_id": "tcp_ports", "input_data": "example.com", "kwargs": {"timeout": "5"}}},
-            {"data.kwargs.timeout": "Enter a number"},
-        ),
-        (
-            {"data": {"plugin_id": "tcp_ports", "input_data": "not a host"}},
-            {"data.input_data": "Enter a hostname, like example.com, or an IP address"},
-        ),
-    ],
-)
-def test_each_wrong_field_is_named(api: Api, body: Any, fields: dict[str, str]) -> None:
-    found = errors(api().post("/tasks/", body))
-    assert found.keys() == fields.keys(), found
-    assert all(found[name].startswith(message) for name, message in fields.items()), found
+WRONG: list[tuple[Any, dict[str, str]]] = [
+    ({}, {"data.plugin_id": "Choose a plugin"}),
+    ({"data": {"plugin_id": "dmeo"}}, {"data.plugin_id": 'There is no plugin "dmeo"'}),
+    ({"data": {"plugin_id": 5}}, {"data.plugin_id": "Choose a plugin"}),
+    ({"data": []}, {"data": "Enter an object"}),
+    ({"dat": {}}, {"dat": 'Unknown field "dat". Did you mean data?'}),
+    ({"type": 5}, {"type": "Enter the name of a task type"}),
+    ({"type": "nothing"}, {"type": 'There is no task type "nothing". Choose one of'}),
+    (DEMO | {"options": {"priority": 11}}, {"options.priority": "Enter a number from 0 to 10"}),
+    (DEMO | {"options": {"priority": "5"}}, {"options.priority": "Enter a whole number"}),
+    (DEMO | {"options": {"prority": 1}}, {"options.prority": 'Unknown field "prority". Did you mean priority?'}),
+    (DEMO | {"options": {"limit": "x" * 65}}, {"options.limit": "Use at most 64 characters"}),
+    (DEMO | {"options": {"not_before": "9999-12-31T23:59:59Z"}}, {"options.not_before": "Enter a time after"}),
+    (DEMO | {"target": {"agents": []}}, {"target.agents": 'Select at least one agent, or choose "Anyone"'}),
+    (
+        DEMO | {"target": {"agents": ["nobody"]}},
+        {"target.agents": 'There is no agent "nobody" in this organization'},
+    ),
+    (DEMO | {"organization": ["acme"]}, {"organization": "Enter the short name or the id of an organization"}),
+    (
+        {"type": "execute_command", "data": {"command": "true"}, "target": {"agents": ["nobody"]}},
+        {"target.agents": 'There is no agent "nobody" in this organization'},
+    ),
+    (
+        {"type": "execute_command", "data": {"comand": "true"}, "target": {"agents": "anyone"}},
+        {"data.comand": 'Unknown field "comand". Did you mean command?'},
+    ),
+    (
+        {"data": {"plugin_id": "tcp_ports", "input_data": "example.com", "kwargs": {"timeout": "5"}}},
+        {"data.kwargs.timeout": "Enter a number"},
+    ),
+    (
+        {"data": {"plugin_id": "tcp_ports", "input_data": "not a host"}},
+        {"data.input_data": "Enter a hostname, like example.com, or an IP address"},
+    ),
+]
+
+
+def test_each_wrong_field_is_named(api: Api) -> None:
+    program = api()
+    for body, fields in WRONG:
+        found = errors(program.post("/tasks/", body))
+        assert found.keys() == fields.keys(), (body, found)
+        assert all(found[name].startswith(message) for name, message in fields.items()), (body, found)
 
 
 def test_a_plugin_that_is_switched_off_is_refused(api: Api) -> None:
@@ -141,17 +138,12 @@ def test_a_plugin_that_is_switched_off_is_refused(api: Api) -> None:
     assert errors(api().post("/tasks/", DEMO))["data.plugin_id"] == "Demo is not enabled in this organization"
 
 
-@pytest.mark.parametrize("name", ["nothing", "%00", "0" * 36, "'; DROP TABLE task", "⚙", "x" * 3_000])
-def test_what_is_not_there_is_not_found(api: Api, name: str) -> None:
-    for path in (
-        f"/tasks/{name}/",
-        f"/batches/{name}/",
-        f"/files/{name}/",
-        f"/objects/hostname/{name}/",
-        f"/limits/{name}/",
-    ):
-        answer = api("admin").get(path)
-        assert (answer.status_code, answer.content_type) == (404, "application/problem+json"), path
+def test_what_is_not_there_is_not_found(api: Api) -> None:
+    program = api("admin")
+    for name in ["nothing", "%00", "0" * 36, "'; DROP TABLE task", "⚙", "x" * 3_000]:
+        for noun in ("tasks", "batches", "files", "objects/hostname", "limits", "plugins", "users", "organizations"):
+            answer = program.get(f"/{noun}/{name}/")
+            assert (answer.status_code, answer.content_type) == (404, "application/problem+json"), (noun, name[:40])
 
 
 def test_numbers_beyond_the_database_are_not_found(api: Api) -> None:
