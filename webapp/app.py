@@ -27,6 +27,7 @@ FEATURES = (
     "webapp.access.views.organizations",
     "webapp.access.views.audit",
     "webapp.tasks.views.listing",
+    "webapp.tasks.views.new",
     "webapp.tasks.views.peek",
     "webapp.tasks.views.actions",
     "webapp.tasks.views.detail",

@@ -74,6 +74,10 @@ def tell(response: Response, news: dict[str, Any]) -> Response:
     return response
 
 
+def tell_more(response: Response, news: dict[str, Any]) -> Response:
+    return tell(response, json.loads(response.headers.get("HX-Trigger", "{}")) | news)
+
+
 def vary(response: Response) -> Response:
     response.headers["Vary"] = "HX-Request, HX-Request-Type, Cookie"
     response.headers["Cache-Control"] = "no-store"

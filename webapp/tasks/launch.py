@@ -37,16 +37,17 @@ NOWHERE = Origin()
 
 def launch(
     spec: Spec, trigger: Trigger, by: Actor, now: datetime, *, origin: Origin = NOWHERE, parents: Sequence[Task] = (),
-    members: Sequence[str] | None = None,
+    members: Sequence[str] | None = None, uuid: str | None = None,
 ) -> Batch:  # fmt: skip
     """Expand, snapshot, insert, ring. Raises SpecError before anything is written.
 
     `members`: those of the target's object set that are meant, where it is not all of them.
+    `uuid`: the batch's own, by whoever must not make it twice.
     """
     parts = _parts(spec, now, members)
     due = not (spec.options.not_before and spec.options.not_before > now)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
-    batch = _batch(spec, parts, places, trigger, by, now)
+    batch = _batch(spec, parts, places, trigger, by, now, uuid)
     rows = [
         _row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
     ]
@@ -90,10 +91,12 @@ def _capable_places(spec: Spec, parts: list[Part], found: list[Place]) -> list[P
     return kept or [replace(found[0], agent=None)]
 
 
-def _batch(spec: Spec, parts: list[Part], places: list[Place], trigger: Trigger, by: Actor, now: datetime) -> Batch:
+def _batch(
+    spec: Spec, parts: list[Part], places: list[Place], trigger: Trigger, by: Actor, now: datetime, uuid: str | None
+) -> Batch:  # fmt: skip
     waits = any(place.owner in targets.LATER and place.agent is None for place in places)
     batch = Batch(
-        type=spec.type, what=parts[0].what, trigger=trigger, spec=spec.to_json(), created_at=now,
+        uuid=uuid or new_uuid(), type=spec.type, what=parts[0].what, trigger=trigger, spec=spec.to_json(), created_at=now,
         created_by_id=by.id, created_by=by.name, total=None if waits else len(parts) * len(places),
     )  # fmt: skip
     db.session.add(batch)

@@ -1,0 +1,126 @@
+"""Making tasks: the page, the same form in a dialog, and what it says when something is missing."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+import sqlalchemy as sa
+from flask import Blueprint, Response, request
+from sqlalchemy.exc import IntegrityError
+from werkzeug.datastructures import MultiDict
+
+from webapp import clock, htmx
+from webapp.access.guards import choose_organization, may, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.agents import picker
+from webapp.db import db, writing_to
+from webapp.library import queries as library
+from webapp.library.manifest import ARCHES, PLATFORMS
+from webapp.plugins import queries as plugins
+from webapp.plugins.parameters import validate_call
+from webapp.tasks import asked, launch
+from webapp.tasks.models import Batch, Task
+from webapp.tasks.spec import SpecError, parse
+from webapp.tasks.states import Trigger
+
+bp = Blueprint("new_task", __name__, url_prefix="/tasks/new")
+
+
+@bp.get("/")
+@requires(Permission.TASKS_CREATE)
+def form() -> Response:
+    return htmx.page("tasks/new.html", "tasks/_new.html", **_context(asked.first_values(request.args)))
+
+
+@bp.post("/")
+@requires(Permission.TASKS_CREATE)
+def create() -> Response:
+    given = request.form
+    if "change" in given:  # without JavaScript: another kind or plugin was chosen
+        return htmx.page("tasks/new.html", "tasks/_new.html", **_context(given))
+    organization_id = choose_organization(given.get("organization"), Permission.TASKS_CREATE)
+    kind = given.get("kind", "")
+    if kind == asked.COMMAND:
+        may(Permission.TASKS_COMMAND, org_id=organization_id)
+    if made := _made_before(given.get("once", "")):
+        return _answer(made)
+    try:
+        batch = _launch(given, kind, organization_id)
+    except SpecError as error:
+        db.session.rollback()
+        context = _context(given) | {"errors": asked.told(error.errors)}
+        return htmx.page("tasks/new.html", "tasks/_new.html", 422, **context)
+    return _answer(batch)
+
+
+def _launch(given: MultiDict[str, str], kind: str, organization_id: int) -> Batch:
+    """The form's own word names the batch, so that a form that is sent twice makes one."""
+    now = clock.now()
+    chosen = picker.read(given, now, organization_id)
+    spec = parse(asked.body(given, kind, chosen))
+    try:
+        with writing_to(organization_id):
+            batch = launch.launch(spec, Trigger.MANUAL, principal.actor, now, uuid=given.get("once") or None)
+            db.session.commit()
+        return batch
+    except IntegrityError:
+        db.session.rollback()
+        if made := _made_before(given.get("once", "")):
+            return made
+        raise
+
+
+def _made_before(once: str) -> Batch | None:
+    return db.session.scalar(sa.select(Batch).where(Batch.uuid == once)) if once else None
+
+
+def _answer(batch: Batch) -> Response:
+    tasks = db.session.scalars(sa.select(Task.uuid).where(Task.batch_id == batch.id).limit(2)).all()
+    to = f"/tasks/{tasks[0]}" if len(tasks) == 1 else f"/tasks/batches/{batch.uuid}"
+    number = batch.total or 1
+    text = f"{number:,} task{'s' if number != 1 else ''} created"
+    answer = htmx.changed(None, to, text, refresh="tasks", href=to)
+    return htmx.tell_more(answer, {"dialog:close": {}}) if htmx.wanted() else answer
+
+
+def _context(given: MultiDict[str, str]) -> dict[str, Any]:
+    now = clock.now()
+    kinds = _kinds()
+    kind = given.get("kind") if given.get("kind") in kinds else next(iter(kinds))
+    allowed = [org for org in principal.orgs if org.id in principal.org_ids_with(Permission.TASKS_CREATE)]
+    org = next((o for o in allowed if o.slug == given.get("organization")), None) or principal.current_org or allowed[0]
+    chosen = picker.read(given, now, org.id)
+    plugin = plugins.find(given.get("plugin", ""))
+    context = {
+        "given": given, "kind": kind, "kinds": kinds, "picker": chosen, "modes": picker.MODES, "now": now,
+        "matched": chosen.matched(now, org.id), "plugins": plugins.usable(), "plugin": plugin, "options": asked.OPTIONS,
+        "option_ids": [f"o_{name}" for name in (*asked.OPTIONS, "env")],
+        "tests": library.choices(org.id), "platforms": sorted(PLATFORMS), "arches": sorted(ARCHES), "errors": [],
+        "organizations": allowed, "organization": org, "once": given.get("once") or str(uuid4()),
+    }  # fmt: skip
+    return context | {"verb": _verb(given, kind or "", context)}
+
+
+def _kinds() -> dict[str, str]:
+    """A command wants its own permission; without it the choice is absent."""
+    command = principal.org_ids_with(Permission.TASKS_COMMAND)
+    return {name: label for name, label in asked.KINDS.items() if name != asked.COMMAND or command}
+
+
+def _verb(given: MultiDict[str, str], kind: str, context: dict[str, Any]) -> str:
+    """The button names what will happen."""
+    places = len(context["matched"]) if context["picker"].mode != "anyone" else 1
+    number = places if kind != asked.PLUGIN else _runs(given, context["plugin"])
+    return f"Create {number:,} task{'s' if number != 1 else ''}" if number else "Create task"
+
+
+def _runs(given: MultiDict[str, str], plugin: Any) -> int:
+    if plugin is None:
+        return 0
+    try:
+        call = validate_call(plugin.manifest, asked.data(given, asked.PLUGIN))
+    except ValueError:
+        return 0
+    return len(call.get("input_data") or [None])
