@@ -613,6 +613,7 @@ def upgrade() -> None:
         sa.Column("group_id", sa.Integer(), nullable=True),
         sa.Column("type", sa.String(length=24), nullable=False),
         sa.Column("what", sa.String(length=200), nullable=False),
+        sa.Column("scope", sa.String(length=200), nullable=False),
         sa.Column("rule", Json, nullable=False),
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("calendar_id", sa.Integer(), nullable=True),
@@ -666,8 +667,9 @@ def upgrade() -> None:
             sqlite_where=sa.text("due_at IS NOT NULL"),
             postgresql_where=sa.text("due_at IS NOT NULL"),
         )
-        batch_op.create_index("ix_schedule_list", ["organization_id", "deleted_at", "name"], unique=False)
+        batch_op.create_index("ix_schedule_list", ["organization_id", "deleted_at", "name", "id"], unique=False)
         batch_op.create_index("ix_schedule_next", ["organization_id", "next_run_at"], unique=False)
+        batch_op.create_index("ix_schedule_status", ["organization_id", "deleted_at", "status"], unique=False)
 
     op.create_table(
         "task",
@@ -865,6 +867,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("note_count > 0"),
             postgresql_where=sa.text("note_count > 0"),
+        )
+        batch_op.create_index(
+            "ix_task_with_tags",
+            ["organization_id", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("tags <> '[]'"),
+            postgresql_where=sa.text("tags <> '[]'"),
         )
 
     op.create_table(
@@ -1096,6 +1105,9 @@ def downgrade() -> None:
     op.drop_table("file")
     with op.batch_alter_table("task", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_task_with_tags", sqlite_where=sa.text("tags <> '[]'"), postgresql_where=sa.text("tags <> '[]'")
+        )
+        batch_op.drop_index(
             "ix_task_with_notes", sqlite_where=sa.text("note_count > 0"), postgresql_where=sa.text("note_count > 0")
         )
         batch_op.drop_index(
@@ -1167,6 +1179,7 @@ def downgrade() -> None:
 
     op.drop_table("task")
     with op.batch_alter_table("schedule", schema=None) as batch_op:
+        batch_op.drop_index("ix_schedule_status")
         batch_op.drop_index("ix_schedule_next")
         batch_op.drop_index("ix_schedule_list")
         batch_op.drop_index(

@@ -6,6 +6,7 @@ means the same tomorrow.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
@@ -14,6 +15,8 @@ from werkzeug.datastructures import MultiDict
 from webapp.tasks.filters import KEYS, SYNONYMS, quoted
 
 SIZES = (25, 50, 100)
+SPAN = re.compile(r"\d+\s*[smhdw]?", re.I)
+SAID = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)", re.I)
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -35,6 +38,12 @@ class Address:
     def query(self) -> str:
         """The filters alone: what "all that match" means."""
         return _encoded(self.filters)
+
+    @property
+    def by_the_clock(self) -> bool:
+        """Does what it shows change though nothing happens?"""
+        times = [value for name, value in self.filters if name in ("since", "until")]
+        return any(SPAN.fullmatch(value) for value in times) or bool(SAID.search(self.q))
 
     @property
     def polled(self) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import replace
 from itertools import product
 from math import prod
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
@@ -22,27 +22,40 @@ Condition = sa.ColumnElement[bool]
 
 MOST_PARTS = 40  # statements for one page of a list
 FEW = 5_000  # tasks for which their own index is the shortest way; more are met soon enough, newest first
+CLOCKS_DIFFER = 1_000  # batches that several servers may have made while their clocks were apart
 WITH_TAGS = sa.text("task.tags <> '[]'")
 
 
-def in_order(chosen: Filter) -> list[list[Condition]]:
-    """One statement for each organisation, status and way to a tag: each reads one index, and no row matches two.
+class Part(NamedTuple):
+    """One statement's conditions; and whether they leave so few tasks that these are best sorted."""
 
-    An IN would read all and sort, and an OR would read everything.
+    conditions: list[Condition]
+    few: bool
+
+    @property
+    def key(self) -> Any:
+        return Task.batch_id + 0 if self.few else Task.batch_id  # a sum is in no index
+
+
+def in_order(chosen: Filter, *, counting: bool = False) -> list[Part]:
+    """One statement for each organisation, status and way to a tag: each reads one index, and no task matches two.
+
+    An IN would read all and sort, and an OR would read everything. Whoever is `counting` needs no order.
     """
     scope: Scope | None = db.session().info.get("scope")
     organizations = sorted(scope.reading) if scope and not scope.everything else []
     ways: list[list[list[Condition]]] = [[[Task.organization_id == each] for each in organizations] or [[]]]
-    if chosen.status:
+    few = {name: _few(condition) for name, condition in _long_ways(chosen).items()}
+    if chosen.status and not any(few.values()):
         ways.append([[Task.status == status] for status in sorted(chosen.statuses)])
-    hidden = {name for name, condition in _long_ways(chosen).items() if not _few(condition)}
-    if chosen.tag and "tag" not in hidden:
+    if few.get("tag"):
         ways.append(_ways_to_tag(chosen.tag[0]))
         chosen = replace(chosen, tag=chosen.tag[1:])
+    hidden = ["status"] if any(few.values()) else [] if counting else list(few)
     conditions = where(chosen, hidden)
     if prod(map(len, ways)) > MOST_PARTS:
-        return [conditions]
-    return [[condition for way in part for condition in way] + conditions for part in product(*ways)]
+        ways = [[[]]]
+    return [Part([each for way in part for each in way] + conditions, any(few.values())) for part in product(*ways)]
 
 
 def _long_ways(chosen: Filter) -> dict[str, Condition]:
@@ -72,11 +85,11 @@ def _ways_to_tag(tag: str) -> list[list[Condition]]:
 def where(chosen: Filter, hidden: Container[str] = ()) -> list[Condition]:
     """The conditions on tasks; status is among them too, so that any statement may use these alone.
 
-    `hidden` from the planner, which would rather sort a million rows by batch: time, agent.
+    What is `hidden` (status, time, agent) the planner cannot look up, so that it takes the way that is shorter here.
     """
     found: list[Condition] = [Task.deleted_at.is_(None)]
     if chosen.status:
-        found.append(Task.status.in_(chosen.statuses))
+        found.append(_column(Task.status, "status" in hidden).in_(chosen.statuses))
     for name, column in (("type", Task.type), ("plugin", Task.plugin_id), ("trigger", Task.trigger), ("reason", Task.reason),
                          ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name)):  # fmt: skip
         if values := getattr(chosen, name):
@@ -115,7 +128,8 @@ def _column(column: Any, hidden: bool) -> Any:
 
 
 def _last_batch(chosen: Filter) -> sa.ScalarSelect[int]:
-    return sa.select(sa.func.max(Batch.id)).where(Batch.created_at < chosen.until).scalar_subquery()
+    last = sa.select(Batch.id + CLOCKS_DIFFER).where(Batch.created_at < chosen.until)
+    return last.order_by(Batch.created_at.desc()).limit(1).scalar_subquery()
 
 
 def _one_of(column: Any, values: Sequence[str]) -> Condition:

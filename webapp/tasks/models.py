@@ -73,6 +73,7 @@ class Task(Answers, OrgScoped, Base):
                 ("ix_task_by_definition", ("definition_id",), "definition_id IS NOT NULL"),
                 ("ix_task_by_group_run", ("group_run_id",), "group_run_id IS NOT NULL"),
                 ("ix_task_with_notes", ("organization_id",), "note_count > 0"),
+                ("ix_task_with_tags", ("organization_id",), "tags <> '[]'"),
             )
         ),
         sa.Index(

@@ -156,7 +156,7 @@ def _batches(chosen: Filter, limit: int, after: int | None, before: int | None) 
 
 def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
     parts = [
-        _keyed(sa.select(Task.batch_id).distinct().where(Task.latest.is_(True), *part), Task.batch_id, limit, after, before)
+        _keyed(sa.select(part.key).distinct().where(Task.latest.is_(True), *part.conditions), part.key, limit, after, before)
         for part in matching.in_order(chosen)
     ]
     if len(parts) == 1:
@@ -226,8 +226,13 @@ def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> tuple[i
 
 def count(chosen: Filter, cap: int = COUNT_CAP) -> int:
     """How many tasks match, at most `cap`: counting on would cost more than anybody learns from it."""
-    inner = sa.select(Task.id).where(Task.latest.is_(True), *where(chosen)).limit(cap).subquery()
-    return db.session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
+    found = 0
+    for part in matching.in_order(chosen, counting=True):
+        some = sa.select(Task.id).where(Task.latest.is_(True), *part.conditions).limit(cap - found).subquery()
+        found += db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+        if found >= cap:
+            break
+    return found
 
 
 def ids(chosen: Filter, cap: int = ID_CAP) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -22,7 +21,6 @@ bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 
 COUNTED = 1_000  # matches; beyond, only an act on all of them counts on
 FRESH = timedelta(days=1)  # failures that the window's title tells of
-RELATIVE = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)")
 
 
 @bp.get("/")
@@ -30,7 +28,7 @@ RELATIVE = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)")
 def index() -> Response:
     # What a poll asks for is shared by all who have the same rights; beside the filters stand one's own views.
     address = Address.of(request.args)
-    every = 60 if _relative(address) else 0
+    every = 60 if address.by_the_clock else 0
     return polling.cached(personal=htmx.wanted() and not address.polled, every=every)(_index)(address)
 
 
@@ -119,14 +117,6 @@ def _refused(address: Address, error: FilterError) -> Response:
     kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
     nothing = _around(address, Page(), kept, error.text) | {"total": 0, "capped": False, "seen": 0, "new": 0, "failed": 0}
     return htmx.page("tasks/index.html", "tasks/index.html", 422, **nothing)
-
-
-def _relative(address: Address) -> bool:
-    """Does what it shows change by the clock alone?"""
-    return any(
-        name in ("since", "until") and value[:1].isdigit() and "-" not in value or name == "q" and RELATIVE.search(value)
-        for name, value in address.filters
-    )
 
 
 def _failed(page: Page) -> int:
