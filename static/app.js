@@ -551,6 +551,7 @@ async function copy(text, near) {
   return done
 }
 
+on('keydown', 'textarea', (event, area) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) area.form.requestSubmit() })
 const draftKey = area => here(`draft-${area.dataset.draft}`)
 on('input', '[data-draft]', (event, area) => write(draftKey(area), area.value))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask_wtf import FlaskForm
 from wtforms import IntegerField, TextAreaField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, Length
 from wtforms.widgets import HiddenInput
 
 from webapp.tasks.models import Note
@@ -18,7 +18,7 @@ def _stripped(text: str | None) -> str:
 class NoteForm(FlaskForm):
     text = TextAreaField(
         "Note",
-        [InputRequired("Enter the note"), Length(max=LONGEST, message=f"Use at most {LONGEST:,} characters")],
+        [DataRequired("Enter the note"), Length(max=LONGEST, message=f"Use at most {LONGEST:,} characters")],
         [_stripped],
         id="note-text",
         render_kw={"rows": 3, "maxlength": LONGEST, "dir": "auto"},

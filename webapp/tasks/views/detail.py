@@ -30,8 +30,9 @@ WAITING_EVERY = 10  # seconds: why a task waits also changes when nothing happen
 @requires(Permission.TASKS_READ)
 def show(task_id: str) -> Response:
     """A poll says `live`, and gets everything but the output, which has a clock of its own."""
-    if len(task_id) < 36 and (task := queries.by_uuid(task_id)):
-        return redirect(f"/tasks/{task.uuid}")  # type: ignore[return-value]
+    if len(task_id) < 36 and (task := queries.by_uuid(task_id.lower())):
+        query = request.query_string.decode()
+        return redirect(f"/tasks/{task.uuid}{'?' if query else ''}{query}")  # type: ignore[return-value]
     if htmx.wanted() and "live" not in request.args:
         return _show(task_id)
     every = WAITING_EVERY if request.args.get("live") == "wait" else 0
