@@ -11,6 +11,7 @@ from bench.storm import marker
 from bench.storm.load import Accepted
 from bench.storm.site import Site
 from webapp.config import Settings
+from webapp.schedules.invariants import slots
 from webapp.tasks import invariants, output
 from webapp.tasks.models import Task
 from webapp.tasks.states import OPEN, Status
@@ -19,7 +20,7 @@ from webapp.tasks.states import OPEN, Status
 def violations(site: Site, accepted: Accepted) -> list[str]:
     with site.unit() as session:
         tasks = list(session.scalars(sa.select(Task)))
-        found = [str(each) for each in invariants.check(session, site.settings.data)]
+        found = [str(each) for each in [*invariants.check(session, site.settings.data), *slots(session)]]
     found += promised(tasks, accepted) + ended(tasks) + accepted.strange
     return found + started(tasks, marker.marks(site.ledger)) + printed(tasks, site.settings)
 

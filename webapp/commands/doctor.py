@@ -137,11 +137,13 @@ def tasks(settings: Settings) -> Iterator[Finding]:
 
 def _violations(settings: Settings) -> "list[Violation]":
     from webapp import db
+    from webapp.schedules.invariants import slots
     from webapp.tasks import invariants
 
     app = db.core(settings)
     with db.unit(app, "doctor", reading=True) as session:
-        found = invariants.check(session, settings.data, invariants.newest(session, NEWEST_TASKS))
+        since = invariants.newest(session, NEWEST_TASKS)
+        found = invariants.check(session, settings.data, since) + slots(session, since)
     with app.app_context():
         db.db.engine.dispose()
     return found
