@@ -11,6 +11,7 @@ from webapp.access.guards import forbidden, get_or_404, may, missing
 from webapp.access.models import Membership, Role, User
 from webapp.access.permissions import Permission as P
 from webapp.access.principal import principal
+from webapp.db import db
 from webapp.objects.values import FieldErrors
 from webapp.rest import etags, shapes
 from webapp.rest.pages import list_of
@@ -125,6 +126,8 @@ def change_role(membership_id: int) -> Json:
     """Give a user another role. They are signed out."""
     membership = _membership(membership_id)
     lifecycle.change_role(membership, _role(body()["role_id"], membership), principal.actor, clock.now())
+    db.session.flush()
+    db.session.expire(membership, ["role"])  # it was read before the change
     return _form(membership.user)
 
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from webapp.db import db
 from webapp.events import Event
 from webapp.tasks.filters import Filter
-from webapp.tasks.matching import Condition, in_order
+from webapp.tasks.matching import Part, in_order
 from webapp.tasks.models import Batch, Note, Task
 
 Place = tuple[int, int]  # batch and task: where a piece of the list begins
@@ -17,7 +17,7 @@ Place = tuple[int, int]  # batch and task: where a piece of the list begins
 
 def newest(chosen: Filter, limit: int, after: Place | None = None) -> list[Task]:
     """In the order of the lists' own indexes."""
-    places = {place for conditions in in_order(chosen) for place in _places(conditions, limit, after)}
+    places = {place for part in in_order(chosen) for place in _places(part, limit, after)}
     ids = [task_id for _, task_id in sorted(places, reverse=True)[:limit]]
     tasks = {task.id: task for task in db.session.scalars(sa.select(Task).where(Task.id.in_(ids)))}
     return [tasks[task_id] for task_id in ids if task_id in tasks]
@@ -46,10 +46,10 @@ def events_of(task: Task) -> sa.Select[Event]:
     return sa.select(Event).where(Event.subject == "task", Event.subject_id == task.id)
 
 
-def _places(conditions: list[Condition], limit: int, after: Place | None) -> list[Place]:
-    rows = sa.select(Task.batch_id, Task.id).where(*conditions)
+def _places(part: Part, limit: int, after: Place | None) -> list[Place]:
+    rows = sa.select(Task.batch_id, Task.id).where(*part.conditions)
     if after is not None:
         batch_id, task_id = after
-        rows = rows.where(Task.batch_id <= batch_id, sa.or_(Task.batch_id < batch_id, Task.id < task_id))
-    ordered = rows.order_by(Task.batch_id.desc(), Task.id.desc()).limit(limit)
+        rows = rows.where(part.key <= batch_id, sa.or_(Task.batch_id < batch_id, Task.id < task_id))
+    ordered = rows.order_by(part.key.desc(), Task.id.desc()).limit(limit)
     return [(batch_id, task_id) for batch_id, task_id in db.session.execute(ordered)]
