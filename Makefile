@@ -42,8 +42,8 @@ bench: $(VENV)/dev.stamp ## measure against the budgets (ONLY=list)
 storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=)
 	@$(BIN)/python -m bench.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-browser: $(VENV)/dev.stamp ## run the tests that need Chromium
-	@$(BIN)/python -m pytest tests/browser $(ARGS)
+browser: $(VENV)/dev.stamp ## run the tests that need Chromium (MUSTER_FULL=1: axe in all themes and widths)
+	@$(BIN)/python -m pytest tests/pages -n $(CORES) $(ARGS)
 
 lock: | $(BIN)/python ## write the lock files anew from pyproject.toml
 	@$(PIP) install uv

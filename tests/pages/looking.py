@@ -1,0 +1,47 @@
+"""What tests of pages do over and over: let it ask again, change something behind its back, look things up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import sqlalchemy as sa
+from flask import Flask
+from playwright.sync_api import Page, Response
+
+from webapp.db import db, unit
+from webapp.tasks.models import Task
+
+ASK = "for (const el of document.querySelectorAll('body [data-live]')) el.dispatchEvent(new CustomEvent('poll'))"
+
+
+def polls(response: Response) -> bool:
+    return response.request.headers.get("hx-request") == "true" and response.request.method == "GET"
+
+
+def poll(page: Page) -> Response:
+    """What the page's clock does every ten seconds, now."""
+    with page.expect_response(polls) as asked:
+        page.evaluate(ASK)
+    return asked.value
+
+
+def change(app: Flask, act: Callable[[], Any]) -> Any:
+    """By somebody else, while the page is open."""
+    with unit(app, "somebody else"):
+        return act()
+
+
+def task(app: Flask, *where: Any) -> str:
+    """The id of the newest task of which this is true."""
+    with unit(app, "look", reading=True) as session:
+        return str(session.scalars(sa.select(Task.uuid).where(*where).order_by(Task.id.desc()).limit(1)).one())
+
+
+def how_many(app: Flask, *where: Any) -> int:
+    with unit(app, "look", reading=True) as session:
+        return int(session.scalar(sa.select(sa.func.count()).select_from(Task).where(*where)) or 0)
+
+
+def get(uuid: str) -> Task:
+    return db.session.scalars(sa.select(Task).where(Task.uuid == uuid)).one()

@@ -1,0 +1,35 @@
+"""Small windows, and looks that the reader's system asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import expect
+
+from tests.cast import Cast
+from tests.pages.addresses import pages
+from tests.pages.conftest import Open
+from tests.pages.test_accessible import visited
+
+TOO_WIDE = """() => document.documentElement.scrollWidth > innerWidth
+  ? [...document.querySelectorAll('body *')].filter(el => el.getBoundingClientRect().right > innerWidth + 1)
+    .slice(0, 3).map(el => el.outerHTML.slice(0, 120)) : []"""
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_no_page_scrolls_sideways_at_320(app: Flask, open_as: Open, cast: Cast, half: int) -> None:
+    page = open_as("admin", viewport={"width": 320, "height": 640}).new_page()
+    wide = {url: page.evaluate(TOO_WIDE) for url in pages(app, cast.acme)[half::2] if visited(page, url)}
+    assert not {url: found for url, found in wide.items() if found}
+
+
+@pytest.mark.parametrize("looks", [{"forced_colors": "active"}, {"reduced_motion": "reduce"}, {"color_scheme": "dark"}])
+def test_other_looks_show_the_same(open_as: Open, looks: dict[str, Any]) -> None:
+    page = open_as("operator", **looks).new_page()
+    page.goto("/tasks")
+    for status in ("Failed", "Completed", "Running", "Expired"):
+        expect(page.locator(".badge", has_text=status).first).to_be_visible()
+    if "reduced_motion" in looks:
+        assert page.evaluate("document.getAnimations().filter(each => each.playState === 'running').length") == 0
