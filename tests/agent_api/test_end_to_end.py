@@ -1,0 +1,200 @@
+"""The real server and the real agent program, each in processes of its own, over loopback."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from tests.cast import Cast
+from tests.tasks import made
+from tests.workers.processes import alive, until
+from webapp import clock
+from webapp.agents import enrolment, lifecycle
+from webapp.agents.models import Agent
+from webapp.config import Settings
+from webapp.events import SYSTEM
+from webapp.library import lifecycle as library
+from webapp.tasks import lifecycle as tasks
+from webapp.tasks import output
+from webapp.tasks.models import Task
+from workers.agent import build, exits
+
+PATIENCE = 90
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """Web and loops on the test's own database and broker; web can be taken away and brought back."""
+
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        self.port, self.folder = free_port(), folder
+        own = {
+            "MUSTER_DATA": settings.data, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url,
+            "SECRET_KEY": "for-tests", "PORT": self.port, "MUSTER_WAKE_PORT": free_port(), "MUSTER_WEB_WORKERS": 1,
+        }  # fmt: skip
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
+        self.env = clean | {name: str(value) for name, value in own.items()}
+        self.env.pop("PROMETHEUS_MULTIPROC_DIR", None)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.loops = self.part("loops")
+        self.web = self.part("web")
+        until(self.answers, PATIENCE)
+
+    def part(self, name: str) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            return subprocess.Popen([sys.executable, "-m", "webapp.cli", name], env=self.env, stdout=log, stderr=log)
+
+    def answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
+                return bool(answer.status == 200)
+        except OSError:
+            return False
+
+    def take_web_away(self) -> None:
+        self.web.terminate()
+        self.web.wait(60)
+
+    def bring_web_back(self) -> None:
+        self.web = self.part("web")
+        until(self.answers, PATIENCE)
+
+    def end(self) -> None:
+        for part in (self.web, self.loops):
+            if part.poll() is None:
+                part.terminate()
+                part.wait(60)
+
+
+class Host:
+    """The packed program, enrolled and running."""
+
+    def __init__(self, server: Server, folder: Path, token: str) -> None:
+        self.work, self.program = folder / "work", folder / "muster-agent.pyz"
+        build.build(str(self.program))
+        asked = [sys.executable, "-I", str(self.program), "enrol", "--server", server.url, "--work-dir", str(self.work)]
+        subprocess.run(asked, input=token.encode(), check=True, capture_output=True, timeout=PATIENCE)
+        with (folder / "agent.log").open("ab") as log:
+            argv = [sys.executable, "-I", str(self.program), "run", "--work-dir", str(self.work), "--kill"]
+            self.process = subprocess.Popen(argv, stderr=log)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            self.process.wait(60)
+
+
+@pytest.fixture
+def server(app: Any, settings: Settings, tmp_path: Path) -> Iterator[Server]:
+    made = Server(settings, tmp_path)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def host(server: Server, session: Session, cast: Cast, tmp_path: Path) -> Iterator[Host]:
+    text, _ = enrolment.create_token(cast.acme, SYSTEM, clock.now())
+    session.commit()
+    made = Host(server, tmp_path, text)
+    yield made
+    made.end()
+
+
+@pytest.fixture
+def agent(host: Host, session: Session) -> Agent:
+    def seen() -> Agent | None:
+        found = session.query(Agent).filter(Agent.last_seen_at.is_not(None)).one_or_none()
+        session.commit()
+        return found
+
+    return until(seen, PATIENCE)  # type: ignore[return-value]
+
+
+def command(session: Session, agent: Agent, line: str) -> Task:
+    task = made.command(agent.organization_id, {"agents": [agent.uuid]}, line)[0]
+    session.commit()
+    return task
+
+
+def becomes(session: Session, task: Task, *statuses: str) -> None:
+    """Looks and lets go: an open transaction would keep the server from writing."""
+
+    def there() -> bool:
+        session.refresh(task)
+        session.commit()
+        return task.status in statuses
+
+    until(there, PATIENCE)
+
+
+def test_a_command_runs_to_its_end(agent: Agent, session: Session, settings: Settings) -> None:
+    task = command(session, agent, "echo hello; echo trouble >&2; exit 3")
+    becomes(session, task, "failed")
+    assert (task.exit_code, task.reason) == (3, "exit_code")
+    folder = output.folder(settings.data, task.uuid)
+    assert (output.read(folder, "stdout"), output.read(folder, "stderr")) == (b"hello\n", b"trouble\n")
+
+
+def test_a_signed_test_runs_to_its_outcome(agent: Agent, session: Session, cast: Cast, settings: Settings) -> None:
+    library.add_examples(settings, cast.acme, SYSTEM, clock.now())
+    session.commit()
+    body = {"type": "execute_test", "data": {"test": "world-writable-path"}, "target": {"agents": "anyone"}}
+    (task,) = made.launched(cast.acme, body)
+    becomes(session, task, "completed")
+    assert task.outcome in ("protected", "unprotected")
+    assert [to for _, to in made.moves(task)][-5:] == ["assigned", "downloading", "executing", "reporting", "completed"]
+    session.commit()
+
+
+def test_a_stop_reaches_what_left_its_session(agent: Agent, session: Session, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    line = f"setsid sh -c 'echo $$ > {mark}; exec sleep 600' & sleep 600"
+    task = command(session, agent, line)
+    pid = until(lambda: mark.exists() and mark.read_text().strip() and int(mark.read_text()), PATIENCE)
+    becomes(session, task, "executing")
+    tasks.cancel(task, SYSTEM, clock.now())
+    session.commit()
+    becomes(session, task, "terminated")
+    assert task.outcome_known and not alive(pid)
+
+
+def test_a_restart_of_the_server_fails_nothing(
+    server: Server, agent: Agent, session: Session, settings: Settings, tmp_path: Path
+) -> None:
+    go = tmp_path / "go"
+    line = f"echo before; while [ ! -e {go} ]; do sleep 0.1; done; echo after"
+    task = command(session, agent, line)
+    becomes(session, task, "executing")
+    server.take_web_away()
+    go.touch()  # it ends while nobody listens
+    server.bring_web_back()
+    becomes(session, task, "completed")
+    assert output.read(output.folder(settings.data, task.uuid), "stdout") == b"before\nafter\n"
+    assert task.retry_number == 0 and not task.late
+
+
+def test_a_revoked_agent_stops(host: Host, agent: Agent, session: Session) -> None:
+    task = command(session, agent, "sleep 600")
+    becomes(session, task, "executing")
+    session.refresh(agent)
+    lifecycle.revoke(agent, SYSTEM, clock.now(), "Stolen")
+    session.commit()
+    assert host.process.wait(PATIENCE) == exits.NOT_ALLOWED
+    becomes(session, task, "failed")
+    assert task.reason == "agent_offline"
