@@ -1,0 +1,59 @@
+"""Many rows at once: those that were ticked, and all that match."""
+
+from __future__ import annotations
+
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from tests.cast import Cast
+from tests.pages.looking import change, how_many, poll
+from tests.tasks import made
+from webapp.tasks.models import Task
+
+WAITING = Task.status == "pending"
+
+
+def confirm(page: Page) -> None:
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#toasts .toast")).to_have_count(1)
+
+
+def test_cancel_what_was_ticked(app: Flask, cast: Cast, page: Page) -> None:
+    change(app, lambda: [made.task(cast.acme) for _ in range(3)])
+    waiting = how_many(app, WAITING)
+    page.goto("/tasks")
+    for number in range(2):
+        page.locator("input[name=ids]").nth(number).check()
+    expect(page.locator("[data-count]")).to_have_text("2 selected")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.locator("#confirm-title")).to_have_text("Cancel 2 tasks?")
+    confirm(page)
+    assert how_many(app, WAITING) == waiting - 2
+    expect(page.locator("[data-count]")).to_have_text("")
+    expect(page.locator("#tasks tbody tr").nth(0).locator(".badge")).to_have_text("Cancelled")
+
+
+def test_saying_no_changes_nothing(app: Flask, page: Page) -> None:
+    before = how_many(app, WAITING)
+    page.goto("/tasks?q=status:pending")
+    page.locator("[data-select-page]").check()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.keyboard.press("Escape")
+    expect(page.locator("#confirm")).to_be_hidden()
+    poll(page)
+    assert how_many(app, WAITING) == before
+
+
+def test_cancel_all_that_match(app: Flask, cast: Cast, page: Page) -> None:
+    change(app, lambda: [made.task(cast.acme) for _ in range(30)])
+    total = how_many(app, WAITING)
+    page.goto("/tasks?q=status:pending")
+    page.locator("[data-select-page]").check()
+    page.get_by_role("button", name=f"Select all {total} that match").click()
+    expect(page.locator("[data-count]")).to_have_text(f"{total} selected")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    confirm(page)
+    assert how_many(app, WAITING) == 0
+    page.goto("/tasks?q=status:pending")
+    expect(page.locator("#tasks .empty")).to_be_visible()
+    assert how_many(app, Task.status == "executing") == 1
