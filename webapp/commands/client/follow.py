@@ -43,18 +43,13 @@ def output(server: Server, task_id: str, stream: str = "both", show: Printed | N
             time.sleep(PAUSE)
 
 
-def end_of(server: Server, batch_id: str, most: float | None) -> Json:
+def end_of_batch(server: Server, batch_id: str, most: float | None) -> Json:
     """The batch once none of its tasks is open."""
-    until = None if most is None else time.monotonic() + most
-    while True:
-        asked, left = time.monotonic(), None if until is None else until - time.monotonic()
-        batch: Json = server.get("batches", batch_id, "", wait=WAIT if left is None else max(0, min(WAIT, int(left))))
-        if batch["total"] is not None and all(status in FINAL for status in batch["counts"]):
-            return batch
-        if until is not None and time.monotonic() >= until:
-            raise Exit(WAITED_TOO_LONG, f"It has not ended within {most:g} s, and goes on")
-        if time.monotonic() - asked < PAUSE:
-            time.sleep(PAUSE)  # all the server's seats for waiting are taken
+    return _end(lambda wait: server.get("batches", batch_id, "", wait=wait), _batch_ended, most)
+
+
+def end_of_task(server: Server, task_id: str, most: float | None) -> Json:
+    return _end(lambda wait: server.get("tasks", task_id, "", wait=wait), lambda task: task["status"] in FINAL, most)
 
 
 def exit_code(statuses: Json) -> int:
@@ -69,6 +64,25 @@ def detach(task_id: str) -> NoReturn:
     short = task_id[:8]
     click.echo(f"\nThe task goes on. Follow it: muster logs {short} --follow. Stop it: muster cancel {short}", err=True)
     sys.exit(INTERRUPTED)
+
+
+def _end(ask: Callable[[int], Json], ended: Callable[[Json], bool], most: float | None) -> Json:
+    """Asks with a wait on the server's side, until it has ended or `most` seconds are over."""
+    until = None if most is None else time.monotonic() + most
+    while True:
+        asked = time.monotonic()
+        left = WAIT if until is None else until - asked
+        found = ask(max(0, min(WAIT, int(left))))
+        if ended(found):
+            return found
+        if until is not None and time.monotonic() >= until:
+            raise Exit(WAITED_TOO_LONG, f"It has not ended within {most:g} s, and goes on")
+        if time.monotonic() - asked < PAUSE:
+            time.sleep(PAUSE)  # all the server's seats for waiting are taken
+
+
+def _batch_ended(batch: Json) -> bool:
+    return batch["total"] is not None and all(status in FINAL for status in batch["counts"])
 
 
 def _events(server: Server, task_id: str, stream: str, place: int) -> Iterator[tuple[str, int, Json]]:

@@ -89,8 +89,16 @@ def run_task(server: Server, task_id: str, stay: bool, live: bool, max_wait: int
     """Run a task now: one that waits at once, one that has ended once more."""
     task = server.get("tasks", task_id, "")
     verb = "reschedule" if task["status"] in follow.FINAL else "run-now"
-    task = server.post("tasks", task["id"], verb)
-    _finish(server, server.get("batches", task["batch_id"], ""), stay, live, max_wait)
+    task_id = server.post("tasks", task["id"], verb)["id"]
+    if not (stay or live):
+        return _tell([task_id])
+    try:
+        if live:
+            follow.output(server, task_id)
+        ended = follow.end_of_task(server, task_id, max_wait)
+    except KeyboardInterrupt:
+        follow.detach(task_id)
+    sys.exit(follow.exit_code({ended["status"]: 1}))
 
 
 def _target(agents: tuple[str, ...], tags: tuple[str, ...], owner: str | None) -> Json:
@@ -147,7 +155,7 @@ def _finish(server: Server, batch: Json, stay: bool, live: bool, max_wait: int |
     try:
         if live and len(ids) == 1:
             follow.output(server, ids[0])
-        ended = follow.end_of(server, batch["id"], max_wait)
+        ended = follow.end_of_batch(server, batch["id"], max_wait)
     except KeyboardInterrupt:
         follow.detach(ids[0] if ids else batch["id"])
     if live and len(ended["task_ids"]) > 1:
