@@ -15,6 +15,8 @@ from webapp.tasks.models import Batch, Note, Task
 # What a browser does not show as a page of ours: files, and what programs read.
 NOT_PAGES = ("/api/", "/agent/", "/static/", "/favicon.ico", "/healthz", "/readyz", "/metrics")
 
+FILES = (".csv", ".txt", ".zip", ".json", ".jsonl", ".ics", "/download")
+
 KNOWN = {*SAMPLES, "agent_id"}
 
 
@@ -36,7 +38,7 @@ def pages(app: Flask, organization_id: int) -> list[str]:
     found = []
     with unit(app, "addresses"):
         for rule in app.url_map.iter_rules():
-            if "GET" not in (rule.methods or ()) or rule.rule.startswith(NOT_PAGES):
+            if "GET" not in (rule.methods or ()) or rule.rule.startswith(NOT_PAGES) or rule.rule.endswith(FILES):
                 continue
             if rule.arguments <= KNOWN:  # tests/test_routes.py tells which sample is missing
                 values = {name: seeded(name, organization_id) for name in rule.arguments}

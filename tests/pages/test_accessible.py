@@ -34,7 +34,11 @@ def test_axe_finds_nothing(app: Flask, open_as: Open, cast: Cast, theme: str, wi
 def visited(page: Page, url: str) -> bool:
     """Whether it is a whole page: fragments are looked at where they belong, files not at all."""
     response = page.context.request.get(url, max_redirects=0)
-    if not response.headers.get("content-type", "").startswith("text/html") or "<html" not in response.text():
+    if (
+        300 <= response.status < 400
+        or not response.headers.get("content-type", "").startswith("text/html")
+        or "<html" not in response.text()
+    ):
         return False
     page.goto(url, wait_until="load")
     return True
