@@ -20,13 +20,16 @@ from webapp.access import sessions
 from webapp.access.facts import hashed
 from webapp.access.models import Membership, Organization
 from webapp.access.permissions import Permission
+from webapp.agents import enrolment
 from webapp.db import db, writing_to
 from webapp.events import SYSTEM
 from webapp.files import lifecycle as files
+from webapp.library import lifecycle as library
+from webapp.library.models import Test
 from webapp.objects import lifecycle as objects
 from webapp.objects.lifecycle import Seen
 from webapp.objects.models import Object
-from webapp.tasks import limits, notes
+from webapp.tasks import limits, notes, operations, saved
 from webapp.tasks.models import Batch
 
 
@@ -91,6 +94,36 @@ def limit_name(organization_id: int) -> str:
     return name
 
 
+def agent_id(organization_id: int) -> str:
+    return made.agent(organization_id).uuid
+
+
+def key(organization_id: int) -> str:
+    return enrolment.create_token(organization_id, SYSTEM, clock.now())[1].key
+
+
+def test_id(organization_id: int) -> int:
+    return library.add_test(organization_id, f"test-{next(factories.numbers)}", "A test", SYSTEM, clock.now()).id
+
+
+def build_id(organization_id: int) -> str:
+    test = db.session.get_one(Test, test_id(organization_id))
+    data = current_app.extensions["settings"].data
+    return library.upload(test, io.BytesIO(b"#!/bin/sh\nexit 1\n"), data, SYSTEM, clock.now()).uuid
+
+
+def operation_id(organization_id: int) -> str:
+    with writing_to(organization_id):
+        return operations.start("cancel", [made.task(organization_id).uuid], organization_id, SYSTEM, clock.now()).uuid
+
+
+def view_id(organization_id: int) -> int:
+    user = factories.user(organization_id=organization_id)
+    view = saved.save(f"View {next(factories.numbers)}", "status=failed", False, organization_id, user.id, SYSTEM, clock.now())
+    db.session.flush()
+    return view.id
+
+
 def nothing(_organization_id: int) -> str:
     return "nothing"
 
@@ -103,6 +136,14 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "session_id": session_id,
     "token_id": token_id,
     "task_id": task_id,
+    "agent_id": agent_id,
+    "key": key,
+    "test_id": test_id,
+    "build_id": build_id,
+    "operation_id": operation_id,
+    "view_id": view_id,
+    "form": lambda _organization_id: "csv",
+    "verb": nothing,  # the routes' own words
     "batch_id": batch_id,
     "note_id": note_id,
     "file_id": file_id,
@@ -117,7 +158,7 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
 }
 
 # Things of one person alone: even an admin of the same organisation is answered as if they were not there.
-PERSONAL = {"session_id", "token_id"}
+PERSONAL = {"session_id", "token_id", "view_id"}
 
 # Things of the installation: nobody's in particular, so no organisation is foreign to them.
 SHARED = {"object_type", "plugin_id"}

@@ -10,7 +10,7 @@ from webapp.access import audit, sessions
 from webapp.agents import sweep as agents
 from webapp.config import Settings
 from webapp.processes import beats
-from webapp.tasks import sweep
+from webapp.tasks import operations, sweep
 from workers.chores import Chore, run
 from workers.journals import Journals
 
@@ -41,6 +41,7 @@ def chores(settings: Settings) -> list[Chore]:
     return [
         *(Chore(2, chore) for chore in (sweep.expire_unclaimed, sweep.time_out, sweep.lose_workers, sweep.lose_agents,
                                         sweep.lose_removed_agents, sweep.flag_unreachable, sweep.give_up_stops)),
+        Chore(0.5, operations.advance),
         Chore(5, sweep.ring_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
         Chore(10, correct_revisions), Chore(3600, beats.forget_old), Chore(2, Journals(settings.data).take_in),
         Chore(1, audit.chain), Chore(3600, sessions.prune), Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),

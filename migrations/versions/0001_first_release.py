@@ -357,6 +357,31 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "operation",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("uuid", sa.String(length=36), nullable=False),
+        sa.Column("do", sa.String(length=16), nullable=False),
+        sa.Column("facts", Json, nullable=False),
+        sa.Column("query", sa.String(length=2000), nullable=True),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("done", sa.Integer(), nullable=False),
+        sa.Column("refused", sa.Integer(), nullable=False),
+        sa.Column("by_kind", sa.String(length=16), nullable=False),
+        sa.Column("by_id", sa.Integer(), nullable=True),
+        sa.Column("by_name", sa.String(length=120), nullable=False),
+        sa.Column("undoes_id", BigKey, nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("ended_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_operation_organization_id_organization")
+        ),
+        sa.ForeignKeyConstraint(["undoes_id"], ["operation.id"], name=op.f("fk_operation_undoes_id_operation")),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_operation")),
+        sa.UniqueConstraint("organization_id", "id", name=op.f("uq_operation_organization_id_id")),
+        sa.UniqueConstraint("uuid", name=op.f("uq_operation_uuid")),
+    )
+    op.create_table(
         "plugin_setting",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("plugin_id", sa.String(length=64), nullable=False),
@@ -385,6 +410,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_role")),
         sa.UniqueConstraint("organization_id", "id", name=op.f("uq_role_organization_id_id")),
         sa.UniqueConstraint("organization_id", "name", name=op.f("uq_role_organization_id_name")),
+    )
+    op.create_table(
+        "saved_view",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("name", sa.String(length=60), nullable=False),
+        sa.Column("query", sa.String(length=2000), nullable=False),
+        sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("created_by", sa.String(length=120), nullable=False),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_saved_view_organization_id_organization")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_saved_view_user_id_user"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_saved_view")),
+        sa.UniqueConstraint(
+            "organization_id", "user_id", "name", name=op.f("uq_saved_view_organization_id_user_id_name")
+        ),
     )
     op.create_table(
         "session",
@@ -604,6 +648,35 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_membership")),
         sa.UniqueConstraint("user_id", "organization_id", name=op.f("uq_membership_user_id_organization_id")),
     )
+    op.create_table(
+        "operation_bite",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("operation_id", sa.BigInteger(), nullable=False),
+        sa.Column("tasks", Json, nullable=False),
+        sa.Column("refused", Json, nullable=False),
+        sa.Column("done_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "operation_id"],
+            ["operation.organization_id", "operation.id"],
+            name=op.f("fk_operation_bite_organization_id_operation_id_operation"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_operation_bite_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_operation_bite")),
+    )
+    with op.batch_alter_table("operation_bite", schema=None) as batch_op:
+        batch_op.create_index("ix_operation_bite", ["operation_id", "id"], unique=False)
+        batch_op.create_index(
+            "ix_operation_bite_left",
+            ["id"],
+            unique=False,
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        )
+
     op.create_table(
         "schedule",
         sa.Column("id", sa.Integer(), nullable=False),
@@ -1194,6 +1267,15 @@ def downgrade() -> None:
         )
 
     op.drop_table("schedule")
+    with op.batch_alter_table("operation_bite", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_operation_bite_left",
+            sqlite_where=sa.text("done_at IS NULL"),
+            postgresql_where=sa.text("done_at IS NULL"),
+        )
+        batch_op.drop_index("ix_operation_bite")
+
+    op.drop_table("operation_bite")
     op.drop_table("membership")
     op.drop_table("heartbeat")
     op.drop_table("calendar_day")
@@ -1229,8 +1311,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_session_seen_at"))
 
     op.drop_table("session")
+    op.drop_table("saved_view")
     op.drop_table("role")
     op.drop_table("plugin_setting")
+    op.drop_table("operation")
     with op.batch_alter_table("object_set", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_object_set_name",

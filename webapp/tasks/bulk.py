@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from webapp.db import db
+from webapp.db import db, writing_to
 from webapp.events import Actor
-from webapp.tasks import launch, lifecycle, queries
+from webapp.tasks import launch, lifecycle, queries, tags
 from webapp.tasks.lifecycle import Refused
-from webapp.tasks.models import Task
+from webapp.tasks.spec import SpecError
 
-VERBS: dict[str, Callable[[Task, Actor, datetime], object]] = {
+VERBS: dict[str, Callable[..., object]] = {
     "cancel": lifecycle.cancel,
     "delete": lifecycle.delete,
     "restore": lifecycle.restore,
     "retry": lifecycle.retry,
     "reschedule": launch.reschedule,
+    "tag": tags.add,
 }
 PAST = {
     "cancel": "cancelled",
@@ -25,6 +27,7 @@ PAST = {
     "restore": "restored",
     "retry": "retried",
     "reschedule": "rescheduled",
+    "tag": "tagged",
 }
 
 
@@ -43,20 +46,22 @@ class Answer:
         return words
 
 
-def act(do: str, uuids: Iterable[str], by: Actor, now: datetime) -> Answer:
+def act(
+    do: str, uuids: Iterable[str], by: Actor, now: datetime, *, organization_id: int | None = None, **facts: Any
+) -> Answer:
     """Those of another organisation are answered like those that never were."""
     answer, verb = Answer(do), VERBS[do]
     wanted = list(dict.fromkeys(uuids))
-    found = queries.by_uuids(wanted)
+    found = queries.by_uuids(wanted, deleted=do == "restore")
     for uuid in wanted:
         task = found.get(uuid)
-        if task is None:
+        if task is None or organization_id not in (None, task.organization_id):
             answer.refused.append((uuid, "There is no such task"))
             continue
         try:
-            with db.session.begin_nested():
-                verb(task, by, now)
+            with db.session.begin_nested(), writing_to(task.organization_id):
+                verb(task, by, now, **facts)
             answer.done.append(uuid)
-        except Refused as refusal:
-            answer.refused.append((uuid, refusal.text))
+        except (Refused, SpecError) as refusal:
+            answer.refused.append((uuid, str(refusal)))
     return answer

@@ -107,13 +107,12 @@ def by_uuid(uuid: str) -> Task | None:
     return found[0] if len(found) == 1 else None
 
 
-def by_uuids(uuids: Iterable[str]) -> dict[str, Task]:
+def by_uuids(uuids: Iterable[str], *, deleted: bool = False) -> dict[str, Task]:
     found: dict[str, Task] = {}
     wanted = list(dict.fromkeys(uuids))
+    there = Task.deleted_at.is_not(None) if deleted else Task.deleted_at.is_(None)
     for start in range(0, len(wanted), 500):
-        rows = db.session.scalars(
-            sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), Task.deleted_at.is_(None))
-        )
+        rows = db.session.scalars(sa.select(Task).where(Task.uuid.in_(wanted[start : start + 500]), there))
         found |= {task.uuid: task for task in rows}
     return found
 

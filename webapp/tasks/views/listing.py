@@ -11,7 +11,7 @@ from webapp import clock, htmx, polling
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
-from webapp.tasks import columns, filters, menus, queries
+from webapp.tasks import columns, filters, menus, queries, saved
 from webapp.tasks.address import Address
 from webapp.tasks.filters import Filter, FilterError
 from webapp.tasks.models import Batch
@@ -91,6 +91,7 @@ def _around(address: Address, page: Page, kept: dict[str, int], message: str = "
         "address": address, "page": page, "message": message, "everything": sum(kept.values()),
         "running": sum(kept.get(status, 0) for status in filters.states.STARTED),
         "pills": menus.pills(address, principal, kept), "chips": menus.chips(address), "menus": menus.bar(address, principal),
+        "views": [] if address.polled else saved.visible(principal),
         "sharing": sum(name in menus.SHARING for name, _ in address.filters),
     }  # fmt: skip
 

@@ -1,0 +1,42 @@
+"""Filters of the list under a name: one's own, or shared with the organisation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from webapp import events
+from webapp.access.principal import Principal
+from webapp.db import db
+from webapp.events import Actor
+from webapp.refusal import Refused
+from webapp.tasks.models import SavedView
+
+MOST = 50
+
+
+def visible(who: Principal) -> Sequence[SavedView]:
+    """One's own, and those that others share."""
+    mine = sa.or_(SavedView.user_id == who.id, SavedView.shared)
+    return db.session.scalars(sa.select(SavedView).where(mine).order_by(SavedView.name, SavedView.id).limit(MOST)).all()
+
+
+def save(name: str, query: str, shared: bool, organization_id: int, user_id: int, by: Actor, now: datetime) -> SavedView:
+    """Under a name that one has used before it takes the old one's place."""
+    mine = (SavedView.organization_id == organization_id, SavedView.user_id == user_id)
+    view = db.session.scalar(sa.select(SavedView).where(*mine, SavedView.name == name))
+    if view is None:
+        if (db.session.scalar(sa.select(sa.func.count()).select_from(SavedView).where(*mine)) or 0) >= MOST:
+            raise Refused("views", f"You have {MOST} views. Delete one first")
+        view = SavedView(organization_id=organization_id, user_id=user_id, name=name, created_at=now, created_by=by.name)
+        db.session.add(view)
+    view.query, view.shared = query, shared
+    events.touch(organization_id)
+    return view
+
+
+def delete(view: SavedView) -> None:
+    events.touch(view.organization_id)
+    db.session.delete(view)

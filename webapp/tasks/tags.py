@@ -1,0 +1,23 @@
+"""Tags that people put on tasks, beside those of the agents that ran them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from webapp import events
+from webapp.events import Actor
+from webapp.refusal import Refused
+from webapp.tasks import lifecycle
+from webapp.tasks.models import Task
+
+LONGEST = 64
+MOST = 20
+
+
+def add(task: Task, by: Actor, now: datetime, tag: str) -> None:
+    if tag in task.tags:
+        raise Refused("tagged", f'This task has the tag "{tag}" already')
+    if len(task.tags) >= MOST:
+        raise Refused("tags", f"A task has at most {MOST} tags")
+    lifecycle.update(task, now, tags=[*task.tags, tag])
+    events.record(task.organization_id, "task.tagged", "task", task.id, by, now, text=tag)

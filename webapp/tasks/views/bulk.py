@@ -1,0 +1,211 @@
+"""One verb on many tasks: what was chosen, how many that are, how far it is, and what refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl
+
+from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
+from werkzeug.datastructures import MultiDict
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import forbidden, get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.db import db, scope_to
+from webapp.errors import Problem
+from webapp.security import here
+from webapp.tasks import filters, operations, queries, rows, tags
+from webapp.tasks.address import Address
+from webapp.tasks.bulk import PAST
+from webapp.tasks.filters import FilterError
+from webapp.tasks.models import Batch, Operation
+from webapp.tasks.states import BAD, FINAL, OPEN
+
+bp = Blueprint("bulk", __name__)
+
+NEEDS = {
+    "cancel": Permission.TASKS_CANCEL, "retry": Permission.TASKS_CREATE, "retry_failed": Permission.TASKS_CREATE,
+    "reschedule": Permission.TASKS_CREATE, "delete": Permission.TASKS_DELETE, "restore": Permission.TASKS_DELETE,
+    "tag": Permission.TASKS_NOTES,
+}  # fmt: skip
+GROWTH = 1.05  # more matches than this, and it is not what was confirmed
+SHOWN = 200  # refusals on the page
+
+
+@bp.get("/tasks/bulk")
+@requires(Permission.TASKS_READ)
+def confirm() -> str:
+    """Exactly how many match now, and what will happen to them."""
+    do, address = request.args.get("do", ""), Address.of(request.args)
+    _may(do)
+    found = _matching(do, address.query)
+    return render_template("tasks/confirm.html", do=do, address=address, total=len(found), past=PAST[_verb(do)])
+
+
+@bp.post("/tasks/bulk")
+@requires()
+def bulk() -> Response:
+    do = request.form.get("do", "")
+    _may(do)
+    if request.form.get("scope") == "matching":
+        query = request.form.get("query", "")
+        found = _matching(do, query)
+        if do != "retry_failed" and len(found) > GROWTH * request.form.get("expected", 0, type=int):
+            return _grown(do, query, len(found))
+    else:
+        query, found = None, _chosen(do, request.form.getlist("ids"))
+    return _started(do, found, query)
+
+
+@bp.post("/tasks/batches/<batch_id>/cancel")
+@requires(Permission.TASKS_CANCEL)
+def cancel_batch(batch_id: str) -> Response:
+    return _started("cancel", _of_batch(batch_id, OPEN))
+
+
+@bp.post("/tasks/batches/<batch_id>/retry-failed")
+@requires(Permission.TASKS_CREATE)
+def retry_batch(batch_id: str) -> Response:
+    return _started("retry", _of_batch(batch_id, BAD))
+
+
+@bp.post("/tasks/batches/<batch_id>/delete")
+@requires(Permission.TASKS_DELETE)
+def delete_batch(batch_id: str) -> Response:
+    return _started("delete", _of_batch(batch_id, FINAL))
+
+
+@bp.get("/operations/<operation_id>")
+@requires(Permission.TASKS_READ)
+@polling.cached
+def show(operation_id: str) -> Response:
+    operation = get_or_404(Operation, uuid=operation_id)
+    refused = operations.refusals(operation, SHOWN)
+    named = queries.by_uuids(uuid for uuid, _ in refused)
+    return htmx.page("tasks/operation.html", "tasks/_operation.html", operation=operation, past=PAST[operation.do],
+                     refused=[(uuid, named.get(uuid), reason) for uuid, reason in refused])  # fmt: skip
+
+
+@bp.post("/operations/<operation_id>/undo")
+@requires(Permission.TASKS_DELETE)
+def undo(operation_id: str) -> Response:
+    operation = get_or_404(Operation, uuid=operation_id)
+    return _told([operations.undo(operation, principal.actor, clock.now())])
+
+
+def _may(do: str) -> None:
+    """From here on only the organisations are seen in which this principal may do this."""
+    if do not in NEEDS:
+        raise Problem(422, errors=[{"field": "do", "message": "Choose what to do with the tasks"}])
+    able = principal.org_ids_with(NEEDS[do])
+    if not able:
+        raise forbidden(NEEDS[do])
+    scope_to(able)
+
+
+def _verb(do: str) -> str:
+    return "retry" if do == "retry_failed" else do
+
+
+def _matching(do: str, query: str) -> list[str]:
+    try:
+        chosen = filters.parse(MultiDict(parse_qsl(query)), clock.now())
+    except FilterError as error:
+        raise Problem(422, errors=[{"field": "query", "message": error.text}]) from None
+    return _narrowed(do, queries.ids(chosen))
+
+
+def _chosen(do: str, ids: Sequence[str]) -> list[str]:
+    """Ticked rows: tasks, and batches as `<id>*<how many>`, which stand for all their tasks."""
+    found: list[str] = []
+    for each in dict.fromkeys(ids):
+        uuid, batch, _ = each.partition("*")
+        found += _of(queries.batch_by_uuid(uuid)) if batch else [uuid]
+    return _narrowed(do, list(dict.fromkeys(found)))
+
+
+def _narrowed(do: str, uuids: list[str]) -> list[str]:
+    """The failed ones alone, where only these were meant."""
+    if do != "retry_failed":
+        return uuids
+    bad = {uuid for uuid, task in queries.by_uuids(uuids).items() if task.status in BAD and task.latest}
+    return [uuid for uuid in uuids if uuid in bad]
+
+
+def _of(batch: Batch | None) -> Sequence[str]:
+    return rows.of_batch(batch, queries.ID_CAP) if batch else []
+
+
+def _of_batch(batch_id: str, statuses: frozenset[str]) -> list[str]:
+    batch = get_or_404(Batch, uuid=batch_id)
+    found = queries.by_uuids(rows.of_batch(batch, queries.ID_CAP))
+    return [uuid for uuid, task in found.items() if task.status in statuses]
+
+
+def _started(do: str, found: list[str], query: str | None = None) -> Response:
+    if not found:
+        text = "None of these tasks failed" if do == "retry_failed" else "Nothing is selected"
+        return htmx.refused(text, here(), refresh="tasks")
+    facts: dict[str, Any] = {"tag": _tag()} if do == "tag" else {}
+    whose: dict[int, list[str]] = {}
+    known = rows.organizations(found)
+    for uuid in found:
+        if uuid in known:
+            whose.setdefault(known[uuid], []).append(uuid)
+    if not whose:
+        return htmx.refused("There is no such task. It may have been deleted", here(), refresh="tasks")
+    now = clock.now()
+    return _told([
+        operations.start(_verb(do), uuids, organization_id, principal.actor, now, query=query, facts=facts)
+        for organization_id, uuids in whose.items()
+    ])  # fmt: skip
+
+
+def _tag() -> str:
+    tag = request.form.get("tag", "").strip()
+    if not tag or len(tag) > tags.LONGEST:
+        raise Problem(422, errors=[{"field": "tag", "message": f"Enter a tag of at most {tags.LONGEST} letters"}])
+    return tag
+
+
+def _told(started: list[Operation]) -> Response:
+    """A small one says what it did; a larger one leads to the page that does."""
+    db.session.commit()
+    first, ended = started[0], all(operation.ended for operation in started)
+    there = f"/operations/{first.uuid}"
+    text = _words(started)
+    if not htmx.wanted():
+        flash(text)
+        return redirect(there, 303)  # type: ignore[return-value]
+    toast: dict[str, object] = {"text": text, "tone": "warning" if any(o.refused for o in started) else "success"}
+    if first.do == "delete" and ended and len(started) == 1 and first.done:
+        toast["undo"] = {"url": f"{there}/undo"}
+    if not ended or any(operation.refused for operation in started):
+        toast["href"] = there
+    kept = [uuid for operation in started for uuid, _ in operations.refusals(operation, SHOWN)]
+    news = {"toast": toast, "list:refresh": {"lists": ["tasks"], "keep": kept}}
+    return htmx.vary(htmx.tell(make_response("", 204 if ended else 202), news))
+
+
+def _words(started: list[Operation]) -> str:
+    done, refused = sum(o.done for o in started), sum(o.refused for o in started)
+    past, total = PAST[started[0].do], sum(o.total for o in started)
+    if not all(operation.ended for operation in started):
+        return f"{total:,} tasks are being {past}"
+    if not refused:
+        return f"{done:,} {past}"
+    reasons = operations.refusals(next(o for o in started if o.refused), 1)
+    return f"{done:,} {past}, {refused:,} not: {reasons[0][1]}"
+
+
+def _grown(do: str, query: str, total: int) -> Response:
+    """Not what was confirmed: it has to be confirmed with the true number."""
+    there = Address.of(MultiDict(parse_qsl(query))).url("/tasks/bulk", do=do)
+    text = f"Now {total:,} match. Confirm again"
+    if not htmx.wanted():
+        flash(text, "warning")
+        return redirect(there, 303)  # type: ignore[return-value]
+    news = {"toast": {"text": text, "tone": "warning", "href": there, "label": "Confirm"}}
+    return htmx.vary(htmx.tell(make_response("", 409), news | {"list:refresh": {"lists": ["tasks"]}}))

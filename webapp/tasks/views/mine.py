@@ -1,0 +1,80 @@
+"""How a person wants the list: its columns, and filters under a name."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, render_template, request
+from werkzeug.datastructures import MultiDict
+
+from webapp import clock, htmx
+from webapp.access import lifecycle
+from webapp.access.guards import choose_organization, get_or_404, may, missing, requires
+from webapp.access.models import User
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.db import db
+from webapp.errors import Problem
+from webapp.security import here
+from webapp.tasks import columns, saved
+from webapp.tasks.address import Address
+from webapp.tasks.models import SavedView
+
+bp = Blueprint("my_tasks", __name__, url_prefix="/tasks")
+
+LONGEST = 60
+
+
+@bp.post("/columns")
+@requires(person=True)
+def choose_columns() -> Response:
+    chosen = [name for name in request.form.getlist("column") if name in columns.COLUMNS]
+    kept = dict(principal.prefs["columns"]) | {"tasks": chosen}
+    lifecycle.prefer(db.session.get_one(User, principal.id), {"columns": kept})
+    db.session.commit()
+    return htmx.changed(None, here(), "Columns saved", refresh="tasks")
+
+
+@bp.get("/views/new")
+@requires(Permission.TASKS_READ, person=True)
+def new_view() -> str:
+    return _form(Address.of(request.args))
+
+
+@bp.post("/views")
+@requires(person=True)
+def save_view() -> Response | tuple[str, int]:
+    address = Address.of(MultiDict(request.form))
+    name, shared = " ".join(request.form.get("name", "").split()), "shared" in request.form
+    if not 1 <= len(name) <= LONGEST or len(address.query) > 2000:
+        return _form(address, name, shared, f"Enter a name of at most {LONGEST} letters"), 422
+    organization_id = _where(shared)
+    saved.save(name, address.query, shared, organization_id, principal.id or 0, principal.actor, clock.now())
+    db.session.commit()
+    response = htmx.changed(None, address.url(), f"{name} is saved", href=address.url())
+    return htmx.tell_more(response, {"dialog:close": {}}) if htmx.wanted() else response
+
+
+@bp.post("/views/<int:view_id>/delete")
+@requires(person=True)
+def delete_view(view_id: int) -> Response:
+    view = get_or_404(SavedView, id=view_id)
+    if view.user_id != principal.id:
+        raise missing(SavedView, {"id": view_id})
+    saved.delete(view)
+    db.session.commit()
+    return htmx.changed(None, "/tasks", "The view was deleted", refresh="tasks")
+
+
+def _where(shared: bool) -> int:
+    """Of the organisation that is shown; without a choice, of the first one that may see tasks."""
+    if shared:
+        return choose_organization(None, Permission.TASKS_CREATE)
+    first = next((org for org in principal.seen if principal.can(Permission.TASKS_READ, org.id)), None)
+    if first is None:
+        raise Problem(403, "You cannot see tasks. Your role does not include it")
+    may(Permission.TASKS_READ, org_id=first.id)
+    return choose_organization(first.slug, Permission.TASKS_READ)
+
+
+def _form(address: Address, name: str = "", shared: bool = False, error: str = "") -> str:
+    template = "tasks/_view_new.html" if htmx.wanted() else "tasks/view_new.html"
+    return render_template(template, address=address, name=name, shared=shared, error=error)
