@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
@@ -80,6 +81,14 @@ def test_other_content_is_not_taken(api: Api) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"):
         assert raw(api, b"{}", kind).status_code == 415
     assert raw(api, json.dumps(DEMO).encode(), "application/vnd.muster+json").status_code == 201
+
+
+def test_a_body_without_a_length_has_the_same_limit(api: Api) -> None:
+    """Servers hand over a chunked body like this; cut at the limit it could look like another one."""
+    streamed = {"wsgi.input_terminated": True, "CONTENT_LENGTH": ""}
+    body = io.BytesIO(json.dumps(DEMO).encode() + b" " * reading.LARGEST)
+    kwargs = {"input_stream": body, "content_type": "application/json", "environ_overrides": streamed}
+    assert api().post("/tasks/", **kwargs).status_code == 413
 
 
 def test_a_body_that_is_too_big_is_refused_before_it_is_read(api: Api) -> None:

@@ -87,11 +87,13 @@ def _one(value: Value, texts: list[str]) -> Any:
 
 
 def _bytes() -> bytes:
-    request.max_content_length = LARGEST
+    request.max_content_length = LARGEST + 1  # a body without a length is cut there, not refused
     try:
         data = request.get_data()
     except RequestEntityTooLarge:
-        raise Problem(413, f"The body is too big. The limit is {LARGEST // 2**20} MB") from None
+        raise _too_big() from None
+    if len(data) > LARGEST:
+        raise _too_big()
     if not data.strip():
         raise _unreadable("The body is empty. Send a JSON object")
     return data
@@ -151,6 +153,10 @@ def _encodes(text: str) -> bool:
     except UnicodeEncodeError:
         return False
     return True
+
+
+def _too_big() -> Problem:
+    return Problem(413, f"The body is too big. The limit is {LARGEST // 2**20} MB")
 
 
 def _too_deep() -> Problem:
