@@ -33,13 +33,14 @@ class Aim:
 
     type: str
     what: str
+    scope: str = ""
     spec: Spec | None = None
     definition_id: int | None = None
     group_id: int | None = None
 
     def columns(self) -> dict[str, Any]:
         return {
-            "type": self.type, "what": self.what[:200], "spec": self.spec.to_json() if self.spec else None,
+            "type": self.type, "what": self.what[:200], "scope": self.scope[:200], "spec": self.spec.to_json() if self.spec else None,
             "definition_id": self.definition_id, "group_id": self.group_id,
         }  # fmt: skip
 
@@ -63,6 +64,13 @@ class Draft:
         }  # fmt: skip
 
 
+def aim_of(schedule: Schedule) -> Aim | None:
+    """Of one that points at a definition or a group: that does not change with its times."""
+    if not (schedule.definition_id or schedule.group_id):
+        return None
+    return Aim(schedule.type, schedule.what, schedule.scope, None, schedule.definition_id, schedule.group_id)
+
+
 def new_seed() -> str:
     return secrets.token_hex(16)
 
@@ -76,7 +84,10 @@ def read(given: Mapping[str, Any], now: datetime, before: Schedule | None = None
     calendar = _calendar(given.get("calendar"), errors)
     seed = _seed(given.get("seed")) or (before.seed if before else new_seed())
     plan = _plan(given, calendar, seed, _asked_at(given, before, now), errors)
-    aim = aim or _aim(given.get("spec"), now, errors)
+    try:
+        aim = aim or read_aim(given.get("spec"), now)
+    except FieldErrors as wrong:
+        errors += wrong.errors
     misfire = _one_of("misfire", given.get("misfire") or policies.ONCE, policies.MISFIRE, errors)
     overlap = _one_of("overlap", given.get("overlap") or policies.SKIP, policies.OVERLAP, errors)
     if plan and aim:
@@ -115,18 +126,16 @@ def at_rule(errors: list[dict[str, str]]) -> list[dict[str, str]]:
     ]
 
 
-def _aim(given: Any, now: datetime, errors: list[dict[str, str]]) -> Aim | None:
+def read_aim(given: Any, now: datetime) -> Aim:
     if not isinstance(given, Mapping):
-        errors.append({"field": "spec", "message": "Choose what is to run"})
-        return None
+        raise FieldErrors([{"field": "spec", "message": "Choose what is to run"}])
     try:
         spec = specs.parse(given)
         if spec.options.not_before or spec.options.window:
             raise specs.error("options.not_before", "The rule says when it runs. Leave not_before and window out")
-        return Aim(spec.type, what_of(spec, now), spec)
+        return Aim(spec.type, what_of(spec, now), scope_of(spec), spec)
     except SpecError as wrong:
-        errors += [{**error, "field": f"spec.{error['field']}"} for error in wrong.errors]
-        return None
+        raise FieldErrors([{**error, "field": f"spec.{error['field']}"} for error in wrong.errors]) from wrong
 
 
 def what_of(spec: Spec, now: datetime) -> str:
@@ -143,6 +152,28 @@ def what_of(spec: Spec, now: datetime) -> str:
     if plugin is None:
         raise specs.error("data.plugin_id", "Choose a plugin")
     return plugin.manifest.name
+
+
+def scope_of(spec: Spec) -> str:
+    """On whom it runs, in words."""
+    target, number = spec.target, len(spec.target.names)
+    if target.kind == specs.TAGS:
+        joined = (" and " if target.match == "all" else " or ").join(target.names)
+        return f"Agents with {joined}"
+    if target.kind == OBJECT_SET:
+        found = sets.find(target.names[0], writing())
+        return f"Object set {found.name}" if found else "Object set"
+    if target.kind in (specs.AGENTS, specs.OBJECTS, specs.FILES):
+        noun = {specs.AGENTS: "agent", specs.OBJECTS: "object", specs.FILES: "file"}[target.kind]
+        return (
+            target.names[0] if number == 1 and target.kind != specs.AGENTS else f"{number} {noun}{'s' * (number > 1)}"
+        )
+    if target.kind in (specs.ALL, ANYONE):
+        return "All agents" if target.kind == specs.ALL else "Anyone"
+    if target.kind == specs.USER:
+        return f"Agents of {target.names[0]}"
+    inputs = spec.data.get("input_data")
+    return f"{len(inputs)} inputs" if isinstance(inputs, list) and len(inputs) > 1 else ""
 
 
 def _unfit(plan: Plan, aim: Aim, now: datetime) -> list[dict[str, str]]:

@@ -33,11 +33,14 @@ def due(schedule: Schedule, plan: Plan, now: datetime) -> Iterator[Turn]:
 
 
 def soonest(schedule: Schedule, plan: Plan, after: datetime, now: datetime) -> datetime | None:
-    spec = parse(schedule.spec or {})
-    following = (
-        engine.next_run(plan.for_agent(agent.uuid), after) for agent in _agents(spec, schedule.organization_id, now)
-    )
+    following = (engine.next_run(own, after) for own in plans_of(schedule, plan, now))
     return min((slot.at for slot in following if slot), default=None)
+
+
+def plans_of(schedule: Schedule, plan: Plan, now: datetime) -> list[Plan]:
+    """Its plan, once for each agent."""
+    spec = parse(schedule.spec or {})
+    return [plan.for_agent(agent.uuid) for agent in _agents(spec, schedule.organization_id, now)]
 
 
 def _agents(spec: Spec, organization_id: int, now: datetime) -> list[Agent]:

@@ -30,7 +30,8 @@ class Schedule(OrgScoped, Base):
             postgresql_where=sa.text("due_at IS NOT NULL"),
         ),
         sa.Index("ix_schedule_next", "organization_id", "next_run_at"),
-        sa.Index("ix_schedule_list", "organization_id", "deleted_at", "name"),
+        sa.Index("ix_schedule_list", "organization_id", "deleted_at", "name", "id"),
+        sa.Index("ix_schedule_status", "organization_id", "deleted_at", "status"),
         sa.Index(
             "ix_schedule_calendar",
             "calendar_id",
@@ -48,6 +49,7 @@ class Schedule(OrgScoped, Base):
     group_id: Mapped[int | None]
     type: Mapped[str] = mapped_column(sa.String(24))
     what: Mapped[str] = mapped_column(sa.String(200))
+    scope: Mapped[str] = mapped_column(sa.String(200), default="")  # on whom, in words
 
     # When.
     rule: Mapped[dict[str, Any]]

@@ -20,6 +20,7 @@ from webapp.errors import DATABASE_AWAY
 from webapp.refusal import Refused
 from webapp.schedules import each_agent, engine, freshness, lifecycle, plans, policies, runs, slots, starting
 from webapp.schedules.engine import Due
+from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule
 from webapp.schedules.plan import Plan, Slot
 from webapp.schedules.policies import FIRE, MISSED, PUNCTUAL, Verdict
@@ -49,6 +50,8 @@ def _alone(schedule: Schedule, now: datetime, starters: Starters) -> None:
                 settle(schedule, now, starters)
         except DATABASE_AWAY:
             raise
+        except RuleError as error:
+            lifecycle.fail(schedule, error, now)
         except Exception as error:
             log.exception("a schedule is broken", schedule=schedule.id)
             lifecycle.fail(schedule, error, now)

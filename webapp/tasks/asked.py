@@ -109,8 +109,8 @@ def _field_id(path: str) -> str:
     head, _, rest = path.partition(".")
     if head == "options":
         return f"o_{rest.partition('.')[0]}"
-    if head == "target":
-        return "where"
+    if head in ("target", "when"):
+        return {"target": "where"}.get(head, head)
     if head != "data":
         return "kind"
     name, _, last = rest.partition(".")

@@ -6,7 +6,7 @@ from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 
@@ -47,10 +47,13 @@ def create() -> Response:
     if made := _made_before(given.get("once", "")):
         return _answer(made)
     try:
+        if (when := current_app.extensions.get("when")) and when.asked(given):
+            body = asked.body(given, kind, picker.read(given, clock.now(), organization_id))
+            return when.take(body, given, organization_id)  # type: ignore[no-any-return]
         batch = _launch(given, kind, organization_id)
     except SpecError as error:
         db.session.rollback()
-        context = _context(given) | {"errors": asked.told(error.errors)}
+        context = _context(given, getattr(error, "form", None)) | {"errors": asked.told(error.errors)}
         return htmx.page("tasks/new.html", "tasks/_new.html", 422, **context)
     return _answer(batch)
 
@@ -85,7 +88,8 @@ def _answer(batch: Batch) -> Response:
     return htmx.tell_more(answer, {"dialog:close": {}}) if htmx.wanted() else answer
 
 
-def _context(given: MultiDict[str, str]) -> dict[str, Any]:
+def _context(given: MultiDict[str, str], times: Any = None) -> dict[str, Any]:
+    """`times`: the fields of When with their errors, when these were refused."""
     now = clock.now()
     kinds = _kinds()
     kind = given.get("kind") if given.get("kind") in kinds else next(iter(kinds))
@@ -100,7 +104,8 @@ def _context(given: MultiDict[str, str]) -> dict[str, Any]:
         "tests": library.choices(org.id), "platforms": sorted(PLATFORMS), "arches": sorted(ARCHES), "errors": [],
         "organizations": allowed, "organization": org, "once": given.get("once") or str(uuid4()),
     }  # fmt: skip
-    return context | {"verb": _verb(given, kind or "", context)}
+    when = current_app.extensions.get("when")
+    return context | {"verb": _verb(given, kind or "", context), "when": when.context(given, times) if when else {}}
 
 
 def _kinds() -> dict[str, str]:

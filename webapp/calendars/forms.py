@@ -1,0 +1,98 @@
+"""What people type about calendars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import (
+    Field,
+    FileField,
+    HiddenField,
+    RadioField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+    ValidationError,
+)
+from wtforms.validators import InputRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from webapp.access.forms import choices, stripped
+from webapp.calendars import holidays
+from webapp.calendars.days import NEXT_WORKING_DAY, SKIP
+from webapp.calendars.lifecycle import Draft
+from webapp.calendars.models import Calendar
+
+POLICIES = {SKIP: "Skip the run", NEXT_WORKING_DAY: "Run on the next working day instead"}
+DAYS = {"0": "Mon", "1": "Tue", "2": "Wed", "3": "Thu", "4": "Fri", "5": "Sat", "6": "Sun"}
+AHEAD = 5  # years that public holidays are taken for
+
+
+class CalendarForm(FlaskForm):
+    name = StringField("Name", [InputRequired("Name the calendar"), Length(max=120)], [stripped])
+    policy = RadioField("On a day off", choices=choices(POLICIES), default=SKIP)
+    weekend = SelectMultipleField(
+        "Weekend", choices=choices(DAYS), default=["5", "6"], widget=ListWidget(prefix_label=False),
+        option_widget=CheckboxInput(),
+    )  # fmt: skip
+    version = HiddenField()
+
+    @property
+    def draft(self) -> Draft:
+        return Draft(self.name.data, self.policy.data, [int(day) for day in self.weekend.data])
+
+    @property
+    def version_seen(self) -> int:
+        return int(self.version.data) if (self.version.data or "").isdecimal() else 0
+
+    def validate_weekend(self, field: Field) -> None:
+        if len(field.data) > 6:
+            raise ValidationError("Leave at least one day to work on")
+
+    def fill(self, calendar: Calendar) -> None:
+        self.name.data, self.policy.data, self.version.data = calendar.name, calendar.policy, str(calendar.version)
+        self.weekend.data = [str(day) for day in calendar.weekend]
+
+
+class HolidaysForm(FlaskForm):
+    """A country, a part of it, and the years to copy."""
+
+    country = SelectField("Country", choices=[], validate_choice=False)
+    subdivision = SelectField("Part of it", choices=[], validate_choice=False)
+    first = SelectField("From", choices=[], coerce=int, validate_choice=False)
+    last = SelectField("Until", choices=[], coerce=int, validate_choice=False)
+
+    def offer(self, now: date) -> HolidaysForm:
+        self.country.choices = choices({"": "None"} | dict(holidays.countries()))
+        parts = holidays.subdivisions(self.country.data) if self.country.data in dict(holidays.countries()) else []
+        self.subdivision.choices = choices({"": "All of it" if parts else "None"} | dict(parts))
+        years = {year: str(year) for year in range(now.year - 1, min(now.year + 21, holidays.LAST_YEAR + 1))}
+        self.first.choices = self.last.choices = choices(years)
+        self.first.data, self.last.data = self.first.data or now.year, self.last.data or now.year + AHEAD
+        return self
+
+    @property
+    def years(self) -> Sequence[int]:
+        return range(self.first.data, self.last.data + 1)
+
+
+class NewCalendarForm(CalendarForm, HolidaysForm):
+    """A new calendar may begin with the public holidays of a country."""
+
+
+class DatesForm(FlaskForm):
+    """Own dates: a list, or a file."""
+
+    dates = TextAreaField(
+        "Dates", filters=[stripped],
+        render_kw={"rows": 4, "spellcheck": "false", "placeholder": "2026-12-24..2026-12-31 Closed"},
+    )  # fmt: skip
+    file = FileField("iCalendar file", render_kw={"accept": ".ics,text/calendar"})
+
+    def wrong(self, field: str, message: str) -> None:
+        named: Any = getattr(self, field)
+        named.errors = [*named.errors, message]

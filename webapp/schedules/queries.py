@@ -1,0 +1,287 @@
+"""Reading schedules: a page of the list, one with its slots, what comes next, who follows a calendar."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import defer
+
+from webapp.agents.models import Agent
+from webapp.calendars.days import ONE_DAY, DaysOff
+from webapp.calendars.zones import day_start
+from webapp.db import db
+from webapp.schedules import each_agent, engine, plans
+from webapp.schedules.fields import RuleError
+from webapp.schedules.models import Schedule, Slot
+from webapp.schedules.plan import TICK
+from webapp.schedules.preview import shown
+from webapp.schedules.states import End, Status
+from webapp.tasks import states
+from webapp.tasks.models import Batch, Task
+
+STRIP = 20  # runs in the picture of a row
+COUNT_CAP = 1_000
+PLAIN = (defer(Schedule.spec),)  # which may list a hundred thousand inputs
+
+Tone = tuple[str, str]
+RUNNING, BAD, GOOD = ("active", "executing"), ("danger", "failed"), ("success", "completed")
+ENDED: dict[str, Tone] = {
+    End.WAITING: ("neutral", "pending"),
+    End.SKIPPED: ("neutral", "skipped"),
+    End.MISSED: ("warning", "warning"),
+}
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a list shows; all of it is in its address."""
+
+    q: str = ""
+    status: tuple[str, ...] = ()
+    type: tuple[str, ...] = ()
+    calendar: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return self == Chosen()
+
+
+@dataclass
+class Page:
+    schedules: Sequence[Schedule] = ()
+    more: bool = False
+    less: bool = False
+    strips: dict[int, list[Tone]] = field(default_factory=dict)
+
+
+def page(chosen: Chosen, per: int, after: int | None = None, before: int | None = None) -> Page:
+    """By name, and keyed by it: the thousandth page costs what the first does."""
+    rows = sa.select(Schedule).options(*PLAIN).where(*_where(chosen))
+    key = sa.tuple_(Schedule.name, Schedule.id)
+    backwards = before is not None
+    if start := _key(before if backwards else after):
+        rows = rows.where(key < start if backwards else key > start)
+    order = (Schedule.name.desc(), Schedule.id.desc()) if backwards else (Schedule.name, Schedule.id)
+    found = list(db.session.scalars(rows.order_by(*order).limit(per + 1)))
+    further, found = len(found) > per, found[:per]
+    if backwards:
+        found.reverse()
+    return Page(found, backwards or further, further if backwards else after is not None, strips(found))
+
+
+def count(chosen: Chosen) -> int:
+    """At most one more than COUNT_CAP."""
+    inner = sa.select(Schedule.id).where(*_where(chosen)).limit(COUNT_CAP + 1).subquery()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
+
+
+def counts() -> dict[str, int]:
+    return {status: count(Chosen(status=(status,))) for status in Status}
+
+
+def types() -> list[str]:
+    return list(
+        db.session.scalars(sa.select(Schedule.type).distinct().where(*_where(Chosen())).order_by(Schedule.type))
+    )
+
+
+def following(calendar_id: int) -> Sequence[Schedule]:
+    """The schedules that keep to a calendar."""
+    rows = sa.select(Schedule).options(*PLAIN).where(Schedule.calendar_id == calendar_id, Schedule.deleted_at.is_(None))
+    return db.session.scalars(rows.order_by(Schedule.name, Schedule.id)).all()
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What one day off takes from one schedule."""
+
+    schedule: Schedule
+    day: date
+    name: str
+    first: datetime
+    count: int
+
+
+def taken_by_calendar(following: Iterable[Schedule], off: DaysOff, now: datetime, span: timedelta) -> list[Taken]:
+    """The runs that would fall on the days off of the time ahead, by day."""
+    closed = sorted((day, name) for day, name in off.dates.items() if now.date() <= day <= (now + span).date())
+    found = [
+        taken
+        for schedule in following
+        if schedule.active
+        for day, name in closed
+        if (taken := _taken(schedule, day, name, now))
+    ]
+    return sorted(found, key=lambda taken: (taken.day, taken.first, taken.schedule.id))
+
+
+def _taken(schedule: Schedule, day: date, name: str, now: datetime) -> Taken | None:
+    try:
+        plan = replace(plans.plan_of(schedule), calendar=None)
+    except RuleError:
+        return None
+    begin, end = (day_start(each, plan.zone) - TICK for each in (day, day + ONE_DAY))
+    slots = engine.slots(plan, max(begin, now), end, COUNT_CAP)
+    return Taken(schedule, day, name, slots[0].at, len(slots)) if slots else None
+
+
+def followers(calendar_ids: Iterable[int]) -> dict[int, int]:
+    counted = sa.select(Schedule.calendar_id, sa.func.count()).where(
+        Schedule.calendar_id.in_(list(calendar_ids)), Schedule.deleted_at.is_(None)
+    )
+    return {row[0] or 0: row[1] for row in db.session.execute(counted.group_by(Schedule.calendar_id))}
+
+
+def next_up(limit: int = 10) -> Sequence[Schedule]:
+    """Those that run next, whatever they run."""
+    rows = sa.select(Schedule).options(*PLAIN).where(Schedule.next_run_at.is_not(None), Schedule.deleted_at.is_(None))
+    return db.session.scalars(rows.order_by(Schedule.next_run_at).limit(limit)).all()
+
+
+def names(ids: Iterable[int]) -> dict[int, str]:
+    """Also of deleted ones: history names them."""
+    found = sa.select(Schedule.id, Schedule.name).where(Schedule.id.in_(list(ids)))
+    return {row.id: row.name for row in db.session.execute(found)}
+
+
+def usual_zone() -> str:
+    """What the newest schedule uses is what the next one probably wants."""
+    newest = sa.select(Schedule.timezone).where(Schedule.deleted_at.is_(None)).order_by(Schedule.id.desc()).limit(1)
+    return db.session.scalar(newest) or "UTC"
+
+
+# --- slots ------------------------------------------------------------------------------------------------------
+
+
+def past(schedule: Schedule, per: int, before: datetime | None = None) -> Sequence[Slot]:
+    """Newest first, one more than asked for where there are more."""
+    rows = sa.select(Slot).where(Slot.schedule_id == schedule.id).options(defer(Slot.waiting))
+    if before:
+        rows = rows.where(Slot.at < before)
+    return db.session.scalars(rows.order_by(Slot.at.desc(), Slot.agent).limit(per + 1)).all()
+
+
+def missed(schedule: Schedule, limit: int = 100) -> Sequence[Slot]:
+    """Those that nobody has made up for."""
+    rows = sa.select(Slot).where(Slot.schedule_id == schedule.id, Slot.end == End.MISSED, Slot.batch_id.is_(None))
+    return db.session.scalars(rows.order_by(Slot.at.desc()).limit(limit)).all()
+
+
+def missed_since(moment: datetime) -> int:
+    """How many due moments were missed, of all schedules."""
+    rows = sa.select(sa.func.sum(Slot.count)).where(Slot.end == End.MISSED, Slot.at >= moment, Slot.batch_id.is_(None))
+    return int(db.session.scalar(rows) or 0)
+
+
+def ahead(schedule: Schedule, now: datetime, number: int = STRIP) -> list[dict[str, Any]]:
+    """What it will do, as the preview tells it."""
+    try:
+        plan = plans.plan_of(schedule)
+    except RuleError:
+        return []
+    begin = max(now, schedule.resume_at or now) if schedule.paused else now
+    return [shown(slot) for slot in engine.preview(plan, max(begin, schedule.last_slot_at), number)["slots"]]
+
+
+def strips(schedules: Sequence[Schedule]) -> dict[int, list[Tone]]:
+    """The last runs of each, oldest first: how they ended."""
+    if not schedules:
+        return {}
+    columns = (Slot.schedule_id, Slot.at, Slot.end, Slot.batch_id)
+    newest = [
+        sa.select(
+            sa.select(*columns).where(Slot.schedule_id == schedule.id).order_by(Slot.at.desc()).limit(STRIP).subquery()
+        )
+        for schedule in schedules
+    ]
+    rows = sorted(db.session.execute(sa.union_all(*newest)).all(), key=lambda row: row.at)
+    outcomes = outcomes_of(row.batch_id for row in rows if row.batch_id)
+    found: dict[int, list[Tone]] = {schedule.id: [] for schedule in schedules}
+    for row in rows:
+        found[row.schedule_id].append(outcomes.get(row.batch_id) or ENDED.get(row.ended, GOOD))
+    return found
+
+
+def outcomes_of(batch_ids: Iterable[int]) -> dict[int, Tone]:
+    """A batch goes on, or one of its tasks ended badly, or all is well: three looks into one index."""
+    ids = list(batch_ids)
+    if not ids:
+        return {}
+    alive = sa.select(Task.id).where(Task.batch_id == Batch.id, Task.deleted_at.is_(None), Task.latest.is_(True))
+    goes_on = sa.exists(alive.where(Task.status.in_(states.OPEN)))
+    bad = sa.exists(alive.where(Task.status.in_(states.BAD)))
+    rows = db.session.execute(sa.select(Batch.id, goes_on.label("goes_on"), bad.label("bad")).where(Batch.id.in_(ids)))
+    return {row.id: RUNNING if row.goes_on else BAD if row.bad else GOOD for row in rows}
+
+
+def batches(slots: Iterable[Slot]) -> dict[int, Batch]:
+    ids = [slot.batch_id for slot in slots if slot.batch_id]
+    rows = sa.select(Batch).options(defer(Batch.spec)).where(Batch.id.in_(ids))
+    return {batch.id: batch for batch in db.session.scalars(rows)}
+
+
+def agents_of(slots: Iterable[Slot]) -> dict[str, str]:
+    """The names of those that had a time of their own."""
+    ids = {slot.agent for slot in slots if slot.agent}
+    rows = db.session.execute(sa.select(Agent.uuid, Agent.hostname).where(Agent.uuid.in_(ids)))
+    return {row.uuid: row.hostname for row in rows}
+
+
+# --- what comes -------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Row:
+    """One schedule in the timeline: its runs, at most so many of them."""
+
+    schedule: Schedule
+    at: list[datetime]
+    more: bool
+
+
+def upcoming(now: datetime, span: timedelta, most: int = 100, each: int = 300) -> list[Row]:
+    """Those that run within the span, the next one first."""
+    rows = (
+        sa.select(Schedule)
+        .options(*PLAIN)
+        .where(Schedule.next_run_at <= now + span, Schedule.deleted_at.is_(None), Schedule.status == Status.ACTIVE)
+        .order_by(Schedule.next_run_at, Schedule.id)
+    )
+    return [_row(schedule, now, now + span, each) for schedule in db.session.scalars(rows.limit(most))]
+
+
+def _row(schedule: Schedule, now: datetime, until: datetime, each: int) -> Row:
+    try:
+        plan = plans.plan_of(schedule)
+    except RuleError:
+        return Row(schedule, [], False)
+    if plan.kind == plans.FRESHNESS:
+        return Row(schedule, [], True)
+    begin = max(now, schedule.last_slot_at)
+    own = each_agent.plans_of(schedule, plan, now) if plan.per_agent else [plan]
+    slots = [slot for one in own for slot in engine.slots(one, begin, until, each + 1)][: each + 1]
+    return Row(schedule, sorted(slot.at for slot in slots[:each] if not slot.skipped), len(slots) > each)
+
+
+def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
+    found: list[sa.ColumnElement[bool]] = [Schedule.deleted_at.is_(None)]
+    if chosen.status:
+        found.append(Schedule.status.in_(chosen.status))
+    if chosen.type:
+        found.append(Schedule.type.in_(chosen.type))
+    if chosen.calendar:
+        found.append(Schedule.calendar_id.in_([int(number) for number in chosen.calendar if number.isdecimal()]))
+    for word in chosen.q.lower().split():
+        columns = (Schedule.name, Schedule.what, Schedule.scope, Schedule.text)
+        found.append(sa.or_(*(sa.func.lower(column).contains(word, autoescape=True) for column in columns)))
+    return found
+
+
+def _key(schedule_id: int | None) -> Any:
+    """The place of a row in the list. Of one that is gone: the beginning."""
+    found = db.session.execute(sa.select(Schedule.name, Schedule.id).where(Schedule.id == schedule_id)).first()
+    return sa.tuple_(sa.literal(found.name), sa.literal(found.id)) if schedule_id and found else None

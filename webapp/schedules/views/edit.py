@@ -1,0 +1,179 @@
+"""Making and changing schedules, and the preview of what a rule will do."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Blueprint, Response, current_app, render_template, request
+
+from webapp import clock, htmx
+from webapp.access.guards import choose_organization, get_or_404, may, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.calendars import queries as calendars
+from webapp.calendars.models import Calendar
+from webapp.calendars.zones import names as zone_names
+from webapp.db import db, writing_to
+from webapp.objects.values import FieldErrors
+from webapp.refusal import Refused
+from webapp.schedules import draft, lifecycle, queries
+from webapp.schedules.fields import RuleError
+from webapp.schedules.forms import ScheduleForm, WhenForm
+from webapp.schedules.models import Schedule
+from webapp.schedules.preview import Preview, preview_of
+from webapp.schedules.views.listing import PATH, get_schedule
+from webapp.tasks import launch
+from webapp.tasks.models import Batch, Task
+
+bp = Blueprint("schedule_edit", __name__, url_prefix=PATH)
+
+
+@bp.get("/new")
+@requires(Permission.SCHEDULES_WRITE)
+def new() -> Response:
+    """Empty, or after something that is there: a schedule (`from`), a task (`task`), a batch (`batch`)."""
+    form = _form(None)
+    _begin_with(form)
+    return _page(form, None)
+
+
+@bp.post("/")
+@requires(Permission.SCHEDULES_WRITE)
+def create() -> Response:
+    organization_id = choose_organization(request.form.get("organization"), Permission.SCHEDULES_WRITE)
+    form, now = _form(None), clock.now()
+    if form.asked_for_preview:
+        return _page(form, None)
+    try:
+        wanted = draft.read(form.given(), now)
+        may_run(wanted.aim.type, organization_id)
+        schedule = lifecycle.create(wanted, principal.actor, now)
+    except FieldErrors as wrong:
+        return _again(form, None, wrong.errors)
+    db.session.commit()
+    return htmx.moved(f"{PATH}/{schedule.id}", f"{schedule.name} is scheduled")
+
+
+@bp.get("/<int:schedule_id>/edit")
+@requires(Permission.SCHEDULES_WRITE)
+def edit(schedule_id: int) -> Response:
+    schedule = get_schedule(schedule_id)
+    form = _form(schedule)
+    form.fill(schedule)
+    return _page(form, schedule)
+
+
+@bp.post("/<int:schedule_id>")
+@requires(Permission.SCHEDULES_WRITE)
+def save(schedule_id: int) -> Response:
+    schedule, now = get_schedule(schedule_id), clock.now()
+    form = _form(schedule)
+    if form.asked_for_preview:
+        return _page(form, schedule)
+    try:
+        wanted = draft.read(form.given(), now, schedule, draft.aim_of(schedule))
+        may_run(wanted.aim.type, schedule.organization_id)
+        lifecycle.edit(schedule, wanted, form.version_seen, principal.actor, now)
+    except FieldErrors as wrong:
+        return _again(form, schedule, wrong.errors)
+    except Refused as refusal:
+        return _conflict(form, schedule, refusal)
+    db.session.commit()
+    return htmx.moved(f"{PATH}/{schedule.id}", f"{schedule.name} was saved")
+
+
+@bp.post("/preview")
+@requires(Permission.SCHEDULES_WRITE, reading=True)
+def preview() -> Response:
+    """The words and the next runs of what stands in the form, errors included."""
+    form = WhenForm().offer(_calendars())
+    return htmx.page("schedules/preview.html", "schedules/_preview.html", preview=preview_form(form))
+
+
+def may_run(task_type: str, organization_id: int) -> None:
+    """A schedule runs in the name of who made it: nobody schedules what they may not run."""
+    command = task_type == "execute_command"
+    may(Permission.TASKS_COMMAND if command else Permission.TASKS_CREATE, org_id=organization_id)
+
+
+def _form(schedule: Schedule | None) -> ScheduleForm:
+    form = ScheduleForm()
+    form.offer(_calendars())
+    if not form.is_submitted():
+        form.timezone.data = schedule.timezone if schedule else begin_zone()
+    return form
+
+
+def begin_zone() -> str:
+    """The reader's own, or what this organisation uses."""
+    chosen = principal.prefs["tz"]
+    return queries.usual_zone() if chosen == "browser" else str(chosen)
+
+
+def _calendars() -> list[Calendar]:
+    return list(calendars.listed())
+
+
+def _begin_with(form: ScheduleForm) -> None:
+    args = request.args
+    if number := args.get("from", type=int):
+        source = get_schedule(number)
+        form.fill(source)
+        form.name.data, form.version.data, form.seed.data = f"{source.name} (copy)", "", draft.new_seed()
+    elif args.get("task"):
+        task = get_or_404(Task, uuid=args["task"], deleted_at=None)
+        form.spec.data, form.name.data = _text(launch.respec(task).to_json()), task.what
+    elif args.get("batch"):
+        batch = get_or_404(Batch, uuid=args["batch"])
+        form.spec.data, form.name.data = _text(batch.spec), batch.what
+
+
+def _text(spec: dict[str, Any]) -> str:
+    return json.dumps({name: part for name, part in spec.items() if part}, indent=2, ensure_ascii=False)
+
+
+def _page(form: ScheduleForm, schedule: Schedule | None, status: int = 200, theirs: Any = None) -> Response:
+    allowed = principal.org_ids_with(Permission.SCHEDULES_WRITE)
+    page = render_template(
+        "schedules/edit.html", form=form, schedule=schedule, preview=preview_form(form), zones=zone_names(), theirs=theirs,
+        said=_said(form), orgs=[org for org in principal.orgs if org.id in allowed] if schedule is None else [],
+    )  # fmt: skip
+    return current_app.make_response((page, status))
+
+
+def _said(form: ScheduleForm) -> draft.Aim | None:
+    """What the spec would run, in words; nothing for one that cannot be read."""
+    try:
+        with writing_to(_organization(form)):
+            return draft.read_aim(form.given()["spec"], clock.now())
+    except FieldErrors:
+        return None
+
+
+def _organization(form: ScheduleForm) -> int:
+    """The chosen one, or the first in which this person makes schedules."""
+    allowed = principal.org_ids_with(Permission.SCHEDULES_WRITE)
+    chosen = request.form.get("organization")
+    return next((org.id for org in principal.orgs if org.slug == chosen and org.id in allowed), min(allowed))
+
+
+def _again(form: ScheduleForm, schedule: Schedule | None, errors: list[dict[str, str]]) -> Response:
+    form.told(errors)
+    return _page(form, schedule, 422)
+
+
+def _conflict(form: ScheduleForm, schedule: Schedule, refusal: Refused) -> Response:
+    """What was typed stays; saving again is then meant."""
+    theirs = {"name": schedule.name, "text": schedule.text, "by": schedule.updated_by, "at": schedule.updated_at}
+    form.version.data = str(schedule.version)
+    form.form_errors.append(refusal.text)
+    return _page(form, schedule, 409, theirs)
+
+
+def preview_form(form: WhenForm) -> Preview:
+    calendar = next((each for each in _calendars() if str(each.id) == form.calendar.data), None)
+    try:
+        return preview_of(form.given(), calendar, clock.now())
+    except RuleError as wrong:
+        return Preview(errors=[error["message"] for error in wrong.errors])

@@ -1,0 +1,143 @@
+"""The list of schedules, the short one under the tasks, and what can be done with one from its row."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Blueprint, Response, current_app, request
+from werkzeug.datastructures import MultiDict
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import get_or_404, requires
+from webapp.access.permissions import Permission
+from webapp.access.principal import principal
+from webapp.calendars import queries as calendars
+from webapp.db import db
+from webapp.schedules import lifecycle, queries, starting
+from webapp.schedules.models import Schedule
+from webapp.schedules.queries import COUNT_CAP, Chosen
+from webapp.schedules.states import LOOKS, Status
+from webapp.security import here
+from webapp.tasks import kinds
+
+bp = Blueprint("schedules", __name__, url_prefix="/tasks/schedules")
+
+PATH = "/tasks/schedules"
+SIZES = (25, 50, 100)
+SECTION = 5  # schedules under the list of tasks
+
+
+@bp.get("/")
+@requires(Permission.SCHEDULES_READ)
+@polling.cached
+def index() -> Response:
+    return htmx.page("schedules/index.html", "schedules/_list.html", **_context(request.args))
+
+
+@bp.get("/section")
+@requires(Permission.SCHEDULES_READ)
+@polling.cached
+def section() -> Response:
+    """What comes next, for other pages."""
+    found = queries.next_up(SECTION)
+    counts = queries.counts()
+    return htmx.page("schedules/index.html", "schedules/_section.html", **_context(request.args) | {
+        "next_up": found, "strips": queries.strips(found), "total": sum(counts.values()), "counts": counts})  # fmt: skip
+
+
+@bp.post("/<int:schedule_id>/resume")
+@requires(Permission.SCHEDULES_WRITE)
+def resume(schedule_id: int) -> Response:
+    schedule = get_schedule(schedule_id)
+    lifecycle.resume(schedule, principal.actor, clock.now())
+    db.session.commit()
+    return changed(schedule, f"{schedule.name} is active again", undo=f"{PATH}/{schedule.id}/pause")
+
+
+@bp.post("/<int:schedule_id>/run")
+@requires(Permission.SCHEDULES_WRITE, Permission.TASKS_CREATE)
+def run(schedule_id: int) -> Response:
+    schedule = get_schedule(schedule_id)
+    batch = lifecycle.run_now(schedule, principal.actor, clock.now(), starters())
+    db.session.commit()
+    return changed(schedule, f"{schedule.name} was started", href=f"/tasks/batches/{batch.uuid}")
+
+
+def get_schedule(schedule_id: int) -> Schedule:
+    return get_or_404(Schedule, id=schedule_id, deleted_at=None)
+
+
+def starters() -> starting.Starters:
+    """Those of features above come with the app."""
+    found: starting.Starters = current_app.extensions.get("starters", starting.STARTERS)
+    return found
+
+
+def changed(schedule: Schedule, text: str, undo: str = "", href: str = "") -> Response:
+    """The fresh row for a list; elsewhere the page asks for itself anew."""
+    row = "schedules/_row.html" if request.headers.get("HX-Target", "").startswith("tr") else None
+    context = row_context() | {"schedule": schedule, "strips": queries.strips([schedule])} if row else {}
+    return htmx.changed(
+        row,
+        here(),
+        text,
+        refresh="" if row else "schedules",
+        undo={"url": undo} if undo else None,
+        href=href,
+        **context,
+    )
+
+
+def row_context() -> dict[str, Any]:
+    return {"names": {org.id: org.name for org in principal.orgs}, "kinds": kinds.KINDS}
+
+
+def _context(args: MultiDict[str, str]) -> dict[str, Any]:
+    chosen = _chosen(args)
+    per = args.get("per", SIZES[0], type=int)
+    per = per if per in SIZES else SIZES[0]
+    page = queries.page(chosen, per, args.get("after", type=int), args.get("before", type=int))
+    total, counts = queries.count(chosen), queries.counts()
+    first, last = (page.schedules[0].id, page.schedules[-1].id) if page.schedules else (0, 0)
+    return row_context() | {
+        "chosen": chosen, "page": page, "strips": page.strips, "total": f"{COUNT_CAP:,}+" if total > COUNT_CAP else str(total),
+        "here": _url(chosen, per, {name: value for name in ("after", "before") if (value := args.get(name))}),
+        "newer": _url(chosen, per, {"before": first}) if page.less else "",
+        "older": _url(chosen, per, {"after": last}) if page.more else "",
+        "sizes": [(size, _url(chosen, size), size == per) for size in SIZES], "pills": _pills(chosen, counts),
+        "menus": _menus(chosen), "everything": sum(counts.values()),
+    }  # fmt: skip
+
+
+def _chosen(args: MultiDict[str, str]) -> Chosen:
+    def listed(name: str) -> tuple[str, ...]:
+        return tuple(sorted({value for value in args.getlist(name) if value}))
+
+    return Chosen(args.get("q", "").strip(), listed("status"), listed("type"), listed("calendar"))
+
+
+def _url(chosen: Chosen, per: int = SIZES[0], place: dict[str, Any] | None = None) -> str:
+    pairs = [("q", chosen.q)] if chosen.q else []
+    pairs += [(name, value) for name in ("calendar", "status", "type") for value in getattr(chosen, name)]
+    pairs += [("per", str(per))] if per != SIZES[0] else []
+    query = urlencode([*pairs, *((place or {}).items())])
+    return f"{PATH}?{query}" if query else PATH
+
+
+def _pills(chosen: Chosen, counts: dict[str, int]) -> list[dict[str, Any]]:
+    views = [("All", Chosen(), sum(counts.values()))]
+    views += [(LOOKS[status].label, Chosen(status=(status,)), counts[status]) for status in Status]
+    return [
+        {"label": label, "href": _url(view), "count": min(count, COUNT_CAP), "current": chosen == view}
+        for label, view, count in views
+        if count or not view.status or chosen == view
+    ]
+
+
+def _menus(chosen: Chosen) -> list[tuple[str, str, list[tuple[str, str]], tuple[str, ...]]]:
+    labels = {name: kind.LABEL for name, kind in kinds.KINDS.items()}
+    typed = [(name, labels.get(name, name.capitalize())) for name in queries.types()]
+    kept = [(str(calendar.id), calendar.name) for calendar in calendars.listed()]
+    menus = [("type", "Type", typed, chosen.type), ("calendar", "Calendar", kept, chosen.calendar)]
+    return [menu for menu in menus if len(menu[2]) > 1 or menu[3]]

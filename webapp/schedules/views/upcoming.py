@@ -1,0 +1,36 @@
+"""What runs in the next day or week: a timeline, and the same as a table."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Blueprint, Response, request
+
+from webapp import clock, htmx, polling
+from webapp.access.guards import requires
+from webapp.access.permissions import Permission
+from webapp.schedules import queries, timeline
+from webapp.schedules.timeline import STEPS
+from webapp.schedules.views.listing import PATH, row_context
+
+bp = Blueprint("schedules_upcoming", __name__, url_prefix=PATH)
+
+SPANS = {24: "24 hours", 168: "7 days"}
+MOST = 100
+
+
+@bp.get("/upcoming")
+@requires(Permission.SCHEDULES_READ)
+@polling.cached(every=60)
+def upcoming() -> Response:
+    hours = request.args.get("hours", 24, type=int)
+    hours = hours if hours in SPANS else 24
+    now, span = clock.now().replace(second=0, microsecond=0), timedelta(hours=hours)
+    rows = queries.upcoming(now, span, MOST)
+    facts = row_context() | {
+        "lines": [timeline.line(row, now, span) for row in rows], "runs": timeline.in_order(rows, MOST), "hours": hours,
+        "steps": STEPS[hours], "most": MOST, "now": now,
+        "spans": [{"href": f"{PATH}/upcoming?hours={each}", "label": f"Next {label}", "count": None, "current": each == hours}
+                  for each, label in SPANS.items()],
+    }  # fmt: skip
+    return htmx.page("schedules/upcoming.html", "schedules/_upcoming.html", **facts)
