@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from flask import current_app
@@ -30,13 +31,19 @@ def catalogue() -> Catalogue:
     with shelf.lock:
         stamp = _stamp(folder)
         if shelf.catalogue is None or stamp != shelf.stamp:
-            shelf.catalogue, shelf.stamp = discover(folder), stamp
+            shelf.catalogue, shelf.stamp = discover(folder) if stamp else _without_folder(), stamp
         shelf.looked = time.monotonic()
         return shelf.catalogue
 
 
 def find(plugin_id: str) -> Plugin | None:
     return catalogue().plugins.get(plugin_id)
+
+
+@cache
+def _without_folder() -> Catalogue:
+    """Shipped and installed plugins do not change while a process lives."""
+    return discover()
 
 
 def _stamp(folder: Path | None) -> tuple[tuple[str, float], ...]:
