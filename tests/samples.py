@@ -21,6 +21,7 @@ from webapp.access.facts import hashed
 from webapp.access.models import Membership, Organization
 from webapp.access.permissions import Permission
 from webapp.agents import enrolment
+from webapp.calendars import lifecycle as calendars
 from webapp.db import db, writing_to
 from webapp.events import SYSTEM
 from webapp.files import lifecycle as files
@@ -29,6 +30,8 @@ from webapp.library.models import Test
 from webapp.objects import lifecycle as objects
 from webapp.objects.lifecycle import Seen
 from webapp.objects.models import Object
+from webapp.schedules import draft
+from webapp.schedules import lifecycle as schedules
 from webapp.tasks import limits, notes, operations, saved
 from webapp.tasks.models import Batch
 
@@ -119,9 +122,26 @@ def operation_id(organization_id: int) -> str:
 
 def view_id(organization_id: int) -> int:
     user = factories.user(organization_id=organization_id)
-    view = saved.save(f"View {next(factories.numbers)}", "status=failed", False, organization_id, user.id, SYSTEM, clock.now())
+    view = saved.save(
+        f"View {next(factories.numbers)}", "status=failed", False, organization_id, user.id, SYSTEM, clock.now()
+    )
     db.session.flush()
     return view.id
+
+
+def schedule_id(organization_id: int) -> int:
+    spec = {"type": "plugin", "data": {"plugin_id": "demo"}}
+    with writing_to(organization_id):
+        given = {"spec": spec, "rule": {"kind": "times", "at": ["09:00"]}}
+        made_one = schedules.create(draft.read(given, clock.now()), SYSTEM, clock.now())
+    db.session.flush()
+    return made_one.id
+
+
+def calendar_id(organization_id: int) -> int:
+    with writing_to(organization_id):
+        name = f"Calendar {next(factories.numbers)}"
+        return calendars.create(calendars.Draft(name, "skip", [5, 6]), SYSTEM, clock.now()).id
 
 
 def nothing(_organization_id: int) -> str:
@@ -136,6 +156,8 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "session_id": session_id,
     "token_id": token_id,
     "task_id": task_id,
+    "schedule_id": schedule_id,
+    "calendar_id": calendar_id,
     "agent_id": agent_id,
     "key": key,
     "test_id": test_id,

@@ -36,11 +36,22 @@ class Event(OrgScoped, Base):
     __tablename__ = "event"
     __table_args__ = (
         sa.Index("ix_event_subject", "subject", "subject_id", "id"),
-        sa.Index("ix_event_unhandled", "id", sqlite_where=sa.text("handled_at IS NULL"),
-                 postgresql_where=sa.text("handled_at IS NULL")),
+        sa.Index(
+            "ix_event_unhandled",
+            "id",
+            sqlite_where=sa.text("handled_at IS NULL"),
+            postgresql_where=sa.text("handled_at IS NULL"),
+        ),
         sa.Index("ix_event_organization", "organization_id", "id"),
-        sa.Index("uq_event_seq", "subject", "subject_id", "seq", unique=True,
-                 sqlite_where=sa.text("seq IS NOT NULL"), postgresql_where=sa.text("seq IS NOT NULL")),
+        sa.Index(
+            "uq_event_seq",
+            "subject",
+            "subject_id",
+            "seq",
+            unique=True,
+            sqlite_where=sa.text("seq IS NOT NULL"),
+            postgresql_where=sa.text("seq IS NOT NULL"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -70,9 +81,21 @@ def row(
     organization_id: int, kind: str, subject: str, subject_id: int, by: Actor, now: datetime, **facts: Any
 ) -> dict[str, Any]:
     return {
-        "organization_id": organization_id, "kind": kind, "subject": subject, "subject_id": subject_id, "at": now,
-        "actor_kind": by.kind, "actor_id": by.id, "actor": by.name[:120],
-        "seq": None, "before": None, "after": None, "reason": None, "text": None, "data": None, **facts,
+        "organization_id": organization_id,
+        "kind": kind,
+        "subject": subject,
+        "subject_id": subject_id,
+        "at": now,
+        "actor_kind": by.kind,
+        "actor_id": by.id,
+        "actor": by.name[:120],
+        "seq": None,
+        "before": None,
+        "after": None,
+        "reason": None,
+        "text": None,
+        "data": None,
+        **facts,
     }
 
 

@@ -32,7 +32,7 @@ def test_the_words_of_the_four_systems_are_understood(word: str, statuses: set[S
 
 
 def test_an_unknown_key_names_itself_and_the_nearest() -> None:
-    with pytest.raises(FilterError, match='Unknown filter "statsu". Did you mean status?') as caught:
+    with pytest.raises(FilterError, match=r'Unknown filter "statsu"\. Did you mean status\?') as caught:
         asked(("q", "statsu:failed"))
     assert caught.value.near == "status"
 

@@ -21,8 +21,14 @@ class Seen(NamedTuple):
     input_key: str = ""
 
 
-def see(organization_id: int, seen: Sequence[Seen], now: datetime, *, task_id: int | None = None,
-        plugin_id: str | None = None) -> int:
+def see(
+    organization_id: int,
+    seen: Sequence[Seen],
+    now: datetime,
+    *,
+    task_id: int | None = None,
+    plugin_id: str | None = None,
+) -> int:
     """How many objects were seen; the last word on the same key counts."""
     by_key = {(each.type, each.key): each for each in seen}
     unique = list(by_key.values())

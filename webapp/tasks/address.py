@@ -85,7 +85,9 @@ class Address:
 def _filters(args: MultiDict[str, str]) -> Pairs:
     names = {name: SYNONYMS.get(name, name) for name in args}
     known = {"q", *KEYS}
-    found = {(names[key], value.strip()) for key, value in args.items(multi=True) if names[key] in known and value.strip()}
+    found = {
+        (names[key], value.strip()) for key, value in args.items(multi=True) if names[key] in known and value.strip()
+    }
     return tuple(sorted(found))
 
 

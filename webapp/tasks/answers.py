@@ -14,6 +14,7 @@ class Answers:
     if TYPE_CHECKING:
         id: Any
         uuid: Any
+        exit_code: Any
         status: Any
         what: Any
         input: Any

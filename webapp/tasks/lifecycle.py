@@ -80,8 +80,16 @@ def cancel(task: Task, by: Actor, now: datetime, text: str | None = None) -> Non
     elif task.final:
         raise Refused("final", f"This task finished before it could be cancelled. It is now {task.looks.label}")
     else:
-        _move(task, Status.CANCELLED, by, now, ended_at=now, token_hash=None, cancel_requested_by=by.name,
-              event={"text": text})
+        _move(
+            task,
+            Status.CANCELLED,
+            by,
+            now,
+            ended_at=now,
+            token_hash=None,
+            cancel_requested_by=by.name,
+            event={"text": text},
+        )
         _finished(task, by, now)
 
 

@@ -34,7 +34,7 @@ SHARING = ("notes", "owner", "by", "definition", "group", "schedule", "trigger",
 WORDS: dict[str, dict[str, str]] = {
     "status": {status: look.label for status, look in LOOKS.items()},
     "type": {name: kind.LABEL for name, kind in kinds.KINDS.items()},
-    "trigger": {trigger: words for trigger, words in TRIGGERS.items()},
+    "trigger": {str(trigger): words for trigger, words in TRIGGERS.items()},
     "outcome": {outcome: outcome.capitalize() for outcome in Outcome},
     "reason": {reason: advice.label for reason, advice in ADVICE.items()},
     "notes": {"1": "yes"},

@@ -73,7 +73,9 @@ def bites(operation: Operation) -> Sequence[Bite]:
 
 def refusals(operation: Operation, limit: int) -> list[tuple[str, str]]:
     """Which tasks were not changed, and why."""
-    with_some = sa.select(Bite.refused).where(Bite.operation_id == operation.id, Bite.done_at.is_not(None)).order_by(Bite.id)
+    with_some = (
+        sa.select(Bite.refused).where(Bite.operation_id == operation.id, Bite.done_at.is_not(None)).order_by(Bite.id)
+    )
     lists: Sequence[list[list[str]]] = db.session.scalars(with_some.limit(limit)).all()
     found = [(pair[0], pair[1]) for pairs in lists for pair in pairs]
     return found[:limit]
@@ -100,6 +102,8 @@ def _take(bite: Bite, now: datetime) -> None:
     operation.refused += len(answer.refused)
     if operation.handled >= operation.total:
         operation.ended_at = now
-        events.record(operation.organization_id, "operation.ended", "operation", operation.id, by, now, text=operation.do)
+        events.record(
+            operation.organization_id, "operation.ended", "operation", operation.id, by, now, text=operation.do
+        )
     db.session.flush()
     events.touch(operation.organization_id)

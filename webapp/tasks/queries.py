@@ -155,7 +155,13 @@ def _batches(chosen: Filter, limit: int, after: int | None, before: int | None) 
 
 def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
     parts = [
-        _keyed(sa.select(part.key).distinct().where(Task.latest.is_(True), *part.conditions), part.key, limit, after, before)
+        _keyed(
+            sa.select(part.key).distinct().where(Task.latest.is_(True), *part.conditions),
+            part.key,
+            limit,
+            after,
+            before,
+        )
         for part in matching.in_order(chosen)
     ]
     if len(parts) == 1:
@@ -182,7 +188,9 @@ def _lines(batches: Sequence[Batch]) -> list[Line]:
     for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
         counts[batch_id][status] = number
     single = [batch_id for batch_id, statuses in counts.items() if sum(statuses.values()) == 1]
-    rows = db.session.execute(sa.select(*COLUMNS).where(Task.batch_id.in_(single), *latest)) if single else []
+    rows: Iterable[Any] = (
+        db.session.execute(sa.select(*COLUMNS).where(Task.batch_id.in_(single), *latest)) if single else []
+    )
     only = {values.batch_id: Row(values) for values in rows}
     return [Line(batch, counts[batch.id], only.get(batch.id)) for batch in batches if counts[batch.id]]
 

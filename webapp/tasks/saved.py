@@ -23,14 +23,18 @@ def visible(who: Principal) -> Sequence[SavedView]:
     return db.session.scalars(sa.select(SavedView).where(mine).order_by(SavedView.name, SavedView.id).limit(MOST)).all()
 
 
-def save(name: str, query: str, shared: bool, organization_id: int, user_id: int, by: Actor, now: datetime) -> SavedView:
+def save(
+    name: str, query: str, shared: bool, organization_id: int, user_id: int, by: Actor, now: datetime
+) -> SavedView:
     """Under a name that one has used before it takes the old one's place."""
     mine = (SavedView.organization_id == organization_id, SavedView.user_id == user_id)
     view = db.session.scalar(sa.select(SavedView).where(*mine, SavedView.name == name))
     if view is None:
         if (db.session.scalar(sa.select(sa.func.count()).select_from(SavedView).where(*mine)) or 0) >= MOST:
             raise Refused("views", f"You have {MOST} views. Delete one first")
-        view = SavedView(organization_id=organization_id, user_id=user_id, name=name, created_at=now, created_by=by.name)
+        view = SavedView(
+            organization_id=organization_id, user_id=user_id, name=name, created_at=now, created_by=by.name
+        )
         db.session.add(view)
     view.query, view.shared = query, shared
     events.touch(organization_id)

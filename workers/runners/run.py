@@ -231,3 +231,11 @@ def _result(value: Any) -> dict[str, Any] | None:
     if value is None:
         return None
     return value if isinstance(value, dict) else {"value": value}
+
+
+def sweep_folders(data: Path, alive: set[str]) -> int:
+    """Work folders of runs that nobody holds any more."""
+    gone = [path for path in (data / "work").glob("*") if path.name not in alive]
+    for path in gone:
+        shutil.rmtree(path, ignore_errors=True)
+    return len(gone)

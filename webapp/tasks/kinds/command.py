@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 TYPE = "execute_command"
 LABEL = "Command"
-ICON = "command"
+ICON = "adhoc"
 MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
 SUCCESS = (0,)

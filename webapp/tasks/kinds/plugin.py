@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 TYPE = "plugin"
 LABEL = "Plugin"
-ICON = "plugin"
+ICON = "plugins"
 MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
 SUCCESS = (0,)

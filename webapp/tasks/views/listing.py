@@ -64,7 +64,9 @@ def _index(address: Address) -> Response:
     except FilterError as error:
         return _refused(address, error)
     listing = _listing(address, chosen)
-    response = htmx.page("tasks/index.html", "tasks/polled.html" if address.polled else "tasks/filtered.html", **listing)
+    response = htmx.page(
+        "tasks/index.html", "tasks/polled.html" if address.polled else "tasks/filtered.html", **listing
+    )
     if not htmx.wanted():
         return response
     if address.polled:
@@ -116,7 +118,13 @@ def _refused(address: Address, error: FilterError) -> Response:
         response.headers.update({"HX-Retarget": "#q-msg", "HX-Reswap": "innerHTML", "Content-Type": "text/plain"})
         return htmx.vary(response)
     kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
-    nothing = _around(address, Page(), kept, error.text) | {"total": 0, "capped": False, "seen": 0, "new": 0, "failed": 0}
+    nothing = _around(address, Page(), kept, error.text) | {
+        "total": 0,
+        "capped": False,
+        "seen": 0,
+        "new": 0,
+        "failed": 0,
+    }
     return htmx.page("tasks/index.html", "tasks/index.html", 422, **nothing)
 
 
