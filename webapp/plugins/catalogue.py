@@ -31,7 +31,7 @@ def catalogue() -> Catalogue:
     with shelf.lock:
         stamp = _stamp(folder)
         if shelf.catalogue is None or stamp != shelf.stamp:
-            shelf.catalogue, shelf.stamp = discover(folder) if stamp else _without_folder(), stamp
+            shelf.catalogue, shelf.stamp = discover(folder) if stamp else _shipped(), stamp
         shelf.looked = time.monotonic()
         return shelf.catalogue
 
@@ -40,8 +40,14 @@ def find(plugin_id: str) -> Plugin | None:
     return catalogue().plugins.get(plugin_id)
 
 
+def _shipped() -> Catalogue:
+    """A copy for each app, since a catalogue can be changed."""
+    found = _found_once()
+    return Catalogue(dict(found.plugins), list(found.broken))
+
+
 @cache
-def _without_folder() -> Catalogue:
+def _found_once() -> Catalogue:
     """Shipped and installed plugins do not change while a process lives."""
     return discover()
 
