@@ -57,6 +57,11 @@ def test_batches_come_in_pieces_too(api: Api, session: Session, cast: Cast) -> N
     assert api().get("/batches/?status=failed").json == {"items": [], "next": None}
 
 
+def test_a_number_that_no_definition_has_finds_nothing(api: Api) -> None:
+    for number in ("9999999999", "²", "-1"):
+        assert api().get(f"/tasks/?definition={number}").json == {"items": [], "next": None}
+
+
 REFUSED = [
     ("limit=501", "limit", "Enter a number from 1 to 500"),
     ("limit=0", "limit", "Enter a number from 1 to 500"),

@@ -117,5 +117,6 @@ def test_the_reference_page_is_for_everybody(client: Browser) -> None:
     page = client.get("/api/v1/docs").text
     for section, call in calls():
         assert f'id="{section}.{call.name}"' in page and call.path in page
+    assert "`" not in page
     assert not re.search(r'(src|href)="(https?:)?//', page), "nothing comes from another host"
     assert client.login("viewer").get("/api/v1/docs/").status_code == 200

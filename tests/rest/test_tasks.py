@@ -10,9 +10,7 @@ from tests.cast import Cast
 from tests.rest.conftest import Api
 from tests.tasks import made
 from webapp import clock
-from webapp.plugins import catalogue
-from webapp.plugins.contract import Manifest, Parameter
-from webapp.plugins.discovery import Plugin
+from webapp.config import Settings
 from webapp.tasks import lifecycle
 from webapp.tasks.lifecycle import End
 from webapp.tasks.models import Task
@@ -23,6 +21,18 @@ CONTRACT = (
     "error", "traceback", "late", "retry_number", "max_retries", "original_task_id", "definition_id", "group_run_id",
     "schedule_id", "created_by", "note_count", "why",
 )  # fmt: skip
+SECRETIVE = """
+from webapp.plugins.contract import Manifest, Parameter
+
+PLUGIN = Manifest(
+    id="secretive", name="Secretive", description="Signs in somewhere.",
+    parameters=(Parameter("password", "secret"), Parameter("depth", "integer")),
+)
+
+
+def run(context):
+    pass
+"""
 DEMO = {"data": {"plugin_id": "demo", "input_data": "example.com"}}
 
 
@@ -126,14 +136,14 @@ def test_an_id_may_be_shortened(api: Api, session: Session, cast: Cast) -> None:
     assert api().get(f"/tasks/{task.uuid[:7]}/").status_code == 404
 
 
-def test_secret_parameters_are_hidden(api: Api, session: Session, cast: Cast) -> None:
-    """A stand-in: no shipped plugin has a secret parameter."""
-    task = made.task(cast.acme)
-    task.data = task.data | {"kwargs": {"password": "hush", "depth": 1}}
-    session.commit()
-    manifest = Manifest(id="demo", name="Demo", description="…", parameters=(Parameter("password", "secret"),))
-    catalogue.catalogue().plugins["demo"] = Plugin(manifest, "builtin:demo")
-    assert api("viewer").get(f"/tasks/{task.uuid}").json["data"]["kwargs"] == {"password": "•••", "depth": 1}
+def test_secret_parameters_are_hidden(api: Api, settings: Settings) -> None:
+    settings.plugins_folder.mkdir(parents=True)
+    (settings.plugins_folder / "secretive.py").write_text(SECRETIVE)
+    program = api()
+    task = program.post("/tasks/", {"data": {"plugin_id": "secretive", "kwargs": {"password": "hush", "depth": 1}}})
+    assert task.status_code == 201, task.text
+    assert task.json["data"]["kwargs"] == {"password": "•••", "depth": 1}
+    assert "hush" not in program.get("/tasks/").text
 
 
 def test_names_are_added_for_people(api: Api, session: Session, cast: Cast) -> None:

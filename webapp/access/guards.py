@@ -167,7 +167,17 @@ def _see_something(access: Access) -> None:
 
 
 def _find(model: type[Row], key: dict[str, Any]) -> Row | None:
+    if not all(_fits(model, name, value) for name, value in key.items()):
+        return None
     return db.session.scalars(sa.select(model).filter_by(**key)).one_or_none()
+
+
+def _fits(model: type[Any], name: str, value: Any) -> bool:
+    """PostgreSQL fails on a number that is too big for its column; no row can have it."""
+    if not isinstance(value, int):
+        return True
+    big = isinstance(sa.inspect(model).columns[name].type, sa.BigInteger)
+    return abs(value) < 2 ** (63 if big else 31)
 
 
 def _write_to(organization_id: int) -> int:
