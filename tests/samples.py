@@ -28,10 +28,13 @@ from webapp.files import lifecycle as files
 from webapp.library import lifecycle as library
 from webapp.library.models import Test
 from webapp.objects import lifecycle as objects
+from webapp.objects import sets
 from webapp.objects.lifecycle import Seen
 from webapp.objects.models import Object
-from webapp.schedules import draft
+from webapp.schedules import draft, slots
 from webapp.schedules import lifecycle as schedules
+from webapp.schedules.models import Schedule
+from webapp.schedules.states import End
 from webapp.tasks import limits, notes, operations, saved
 from webapp.tasks.models import Batch
 
@@ -144,6 +147,20 @@ def calendar_id(organization_id: int) -> int:
         return calendars.create(calendars.Draft(name, "skip", [5, 6]), SYSTEM, clock.now()).id
 
 
+def slot_id(organization_id: int) -> int:
+    schedule = db.session.get_one(Schedule, schedule_id(organization_id))
+    at = schedule.next_run_at or clock.now()
+    found = slots.insert(schedule, at, End.MISSED, clock.now(), reason="late")
+    assert found
+    return found
+
+
+def set_id(organization_id: int) -> int:
+    with writing_to(organization_id):
+        given = {"name": f"Set {next(factories.numbers)}", "type": "hostname", "query": "*"}
+        return sets.create(given, SYSTEM, clock.now()).id
+
+
 def nothing(_organization_id: int) -> str:
     return "nothing"
 
@@ -158,6 +175,8 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "task_id": task_id,
     "schedule_id": schedule_id,
     "calendar_id": calendar_id,
+    "slot_id": slot_id,
+    "set_id": set_id,
     "agent_id": agent_id,
     "key": key,
     "test_id": test_id,

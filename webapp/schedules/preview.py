@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from webapp.calendars.days import DaysOff
 from webapp.calendars.models import Calendar
 from webapp.schedules import engine, plans, rules
 from webapp.schedules.plan import Plan
@@ -27,18 +28,18 @@ class Preview:
     notes: Sequence[str] = field(default=())
 
 
-def plan_of(given: Mapping[str, Any], calendar: Calendar | None, now: datetime | None) -> Plan:
+def plan_of(given: Mapping[str, Any], off: DaysOff | None, now: datetime | None) -> Plan:
     """RuleError for everything about when that cannot be."""
     return rules.parse(
         given.get("rule"), str(given.get("timezone") or "UTC"), start=given.get("start"), end=given.get("end"),
-        calendar=plans.days_off(calendar), seed=plans.seed_of(str(given.get("seed") or "")), now=now,
+        calendar=off, seed=plans.seed_of(str(given.get("seed") or "")), now=now,
     )  # fmt: skip
 
 
 def preview_of(given: Mapping[str, Any], calendar: Calendar | None, now: datetime, count: int = SHOWN) -> Preview:
     if given["rule"].get("kind") == "now":
         return Preview("Runs once, as soon as it is created")
-    plan = plan_of(given, calendar, now)
+    plan = plan_of(given, plans.days_off(calendar), now)
     told = engine.preview(plan, now, count)
     return Preview(told["text"], [shown(slot) for slot in told["slots"]], zone=plan.zone.key, notes=_notes(plan))
 

@@ -73,6 +73,11 @@ def page(chosen: Chosen, per: int, after: int | None = None, before: int | None 
     return Page(found, backwards or further, further if backwards else after is not None, strips(found))
 
 
+def matching(chosen: Chosen) -> sa.Select[Schedule]:
+    """All that match, in no order yet."""
+    return sa.select(Schedule).where(*_where(chosen))
+
+
 def count(chosen: Chosen) -> int:
     """At most one more than COUNT_CAP."""
     inner = sa.select(Schedule.id).where(*_where(chosen)).limit(COUNT_CAP + 1).subquery()

@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from flask import current_app
+
 from webapp.agents import queries as agents
 from webapp.db import writing_to
 from webapp.events import Actor
@@ -116,3 +118,9 @@ def _present(spec: Spec, organization_id: int) -> tuple[Spec, str]:
 
 
 STARTERS: Starters = {"spec": start_spec}
+
+
+def of_app() -> Starters:
+    """In a request: those that features above have added."""
+    found: Starters = current_app.extensions.get("starters", STARTERS)
+    return found

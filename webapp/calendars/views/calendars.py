@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, current_app, redirect, render_template, request
 
 from webapp import clock, htmx, polling
 from webapp.access.guards import choose_organization, requires
@@ -36,11 +36,13 @@ def new() -> Response:
 
 
 @bp.get("/parts")
-@requires(Permission.CALENDARS_READ)
+@requires(Permission.CALENDARS_WRITE)
 def parts() -> Response:
     """The fields about a country, with the parts that this one has."""
+    if not htmx.wanted():
+        return redirect(f"/calendars/new?{request.query_string.decode()}")  # type: ignore[return-value]
     form = HolidaysForm(request.args).offer(clock.now().date())
-    return htmx.page("calendars/new.html", "calendars/_country.html", form=form, orgs=[]) if htmx.wanted() else new()
+    return htmx.page("calendars/_country.html", "calendars/_country.html", form=form)
 
 
 @bp.post("/")

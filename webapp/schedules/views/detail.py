@@ -15,10 +15,10 @@ from webapp.calendars.zones import zone
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
-from webapp.schedules import fields, lifecycle, queries, runs
+from webapp.schedules import fields, lifecycle, queries, runs, starting
 from webapp.schedules.forms import MISFIRE, OVERLAP
 from webapp.schedules.models import Schedule, Slot
-from webapp.schedules.views.listing import PATH, changed, get_schedule, row_context, starters
+from webapp.schedules.views.listing import PATH, changed, get_schedule, row_context
 
 bp = Blueprint("schedule", __name__, url_prefix=PATH)
 
@@ -90,7 +90,7 @@ def run_missed(schedule_id: int) -> Response:
         raise Problem(422, errors=[{"field": "ids", "message": "Choose at least one missed run"}])
     for slot_id in ids[:100]:
         slot = get_or_404(Slot, id=slot_id, schedule_id=schedule.id)
-        lifecycle.run_missed(schedule, slot, principal.actor, now, starters())
+        lifecycle.run_missed(schedule, slot, principal.actor, now, starting.of_app())
     db.session.commit()
     return changed(schedule, f"{len(ids)} missed run{'s' if len(ids) > 1 else ''} started")
 

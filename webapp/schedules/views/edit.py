@@ -8,7 +8,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, render_template, request
 
 from webapp import clock, htmx
-from webapp.access.guards import choose_organization, get_or_404, may, requires
+from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.calendars import queries as calendars
@@ -22,6 +22,7 @@ from webapp.schedules.fields import RuleError
 from webapp.schedules.forms import ScheduleForm, WhenForm
 from webapp.schedules.models import Schedule
 from webapp.schedules.preview import Preview, preview_of
+from webapp.schedules.rights import may_run
 from webapp.schedules.views.listing import PATH, get_schedule
 from webapp.tasks import launch
 from webapp.tasks.models import Batch, Task
@@ -84,17 +85,11 @@ def save(schedule_id: int) -> Response:
 
 
 @bp.post("/preview")
-@requires(Permission.SCHEDULES_WRITE, reading=True)
+@requires(Permission.SCHEDULES_READ, reading=True)
 def preview() -> Response:
     """The words and the next runs of what stands in the form, errors included."""
     form = WhenForm().offer(_calendars())
     return htmx.page("schedules/preview.html", "schedules/_preview.html", preview=preview_form(form))
-
-
-def may_run(task_type: str, organization_id: int) -> None:
-    """A schedule runs in the name of who made it: nobody schedules what they may not run."""
-    command = task_type == "execute_command"
-    may(Permission.TASKS_COMMAND if command else Permission.TASKS_CREATE, org_id=organization_id)
 
 
 def _form(schedule: Schedule | None) -> ScheduleForm:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urlencode
 
-from flask import Blueprint, Response, current_app, request
+from flask import Blueprint, Response, request
 from werkzeug.datastructures import MultiDict
 
 from webapp import clock, htmx, polling
@@ -59,19 +59,13 @@ def resume(schedule_id: int) -> Response:
 @requires(Permission.SCHEDULES_WRITE, Permission.TASKS_CREATE)
 def run(schedule_id: int) -> Response:
     schedule = get_schedule(schedule_id)
-    batch = lifecycle.run_now(schedule, principal.actor, clock.now(), starters())
+    batch = lifecycle.run_now(schedule, principal.actor, clock.now(), starting.of_app())
     db.session.commit()
     return changed(schedule, f"{schedule.name} was started", href=f"/tasks/batches/{batch.uuid}")
 
 
 def get_schedule(schedule_id: int) -> Schedule:
     return get_or_404(Schedule, id=schedule_id, deleted_at=None)
-
-
-def starters() -> starting.Starters:
-    """Those of features above come with the app."""
-    found: starting.Starters = current_app.extensions.get("starters", starting.STARTERS)
-    return found
 
 
 def changed(schedule: Schedule, text: str, undo: str = "", href: str = "") -> Response:

@@ -19,6 +19,7 @@ from webapp.db import db, writing_to
 from webapp.objects.values import FieldErrors
 from webapp.schedules import draft, lifecycle
 from webapp.schedules.forms import KINDS, NOW, WhenForm
+from webapp.schedules.rights import may_run
 from webapp.schedules.views.edit import begin_zone, preview_form
 from webapp.schedules.views.listing import PATH
 from webapp.tasks.spec import SpecError
@@ -48,6 +49,7 @@ class When:
         try:
             with writing_to(organization_id):
                 wanted = draft.read(form.given() | {"spec": body, "name": given.get("name")}, clock.now())
+                may_run(wanted.aim.type, organization_id)
                 schedule = lifecycle.create(wanted, principal.actor, clock.now())
         except FieldErrors as wrong:
             raise self._sorted(form, wrong.errors) from wrong
