@@ -190,7 +190,7 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "file_id": file_id,
     "object_type": lambda _organization_id: "hostname",
     "object_id": object_id,
-    "plugin_id": lambda _organization_id: "demo",
+    "plugin_id": lambda _organization_id: "reverse_dns",  # it is switched off, and tasks are made of demo
     "limit_name": limit_name,
     "number": lambda _organization_id: 1,  # of an agent's file; agents have keys of their own, see tests/agent_api
     "download_id": nothing,
