@@ -15,7 +15,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench storm browser lock
+.PHONY: help run faults test check bench storm browser lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,7 +24,10 @@ run: $(VENV)/run.stamp ## run the product here until Ctrl-C (PORT=, MUSTER_DATA=
 	@MUSTER_DEMO="$${MUSTER_DEMO-$(if $(DATABASE_URL),0,1)}" exec $(BIN)/muster up
 
 test: $(VENV)/dev.stamp ## run the tests on SQLite and PostgreSQL (ARGS="-k cancel", DB=sqlite)
-	@$(BIN)/python -m pytest --db $(DB) -n $(CORES) $(ARGS)
+	@$(BIN)/python -m pytest --db $(DB) -n $(CORES) --ignore tests/faults --ignore tests/pages $(ARGS)
+
+faults: $(VENV)/dev.stamp ## kill processes at every crash point, and count what was lost
+	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
 check: $(VENV)/dev.stamp ## lint, types, import arrows, templates, migrations in step, locks
 	$(BIN)/ruff check .

@@ -184,7 +184,8 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "operation_id": operation_id,
     "view_id": view_id,
     "form": lambda _organization_id: "csv",
-    "verb": nothing,  # the routes' own words
+    "verb": lambda _organization_id: "disable",  # one that each of these routes knows
+    "removal": lambda _organization_id: "revoke",
     "batch_id": batch_id,
     "note_id": note_id,
     "file_id": file_id,
@@ -202,4 +203,4 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
 PERSONAL = {"session_id", "token_id", "view_id"}
 
 # Things of the installation: nobody's in particular, so no organisation is foreign to them.
-SHARED = {"object_type", "plugin_id"}
+SHARED = {"object_type", "plugin_id", "form"}

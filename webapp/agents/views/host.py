@@ -64,10 +64,10 @@ def change(agent_id: Any, verb: str) -> Response:
     return _do(get_or_404(Agent, uuid=str(agent_id)), *VERBS[verb])
 
 
-@bp.post("/<uuid:agent_id>/<any(revoke,decommission):verb>")
+@bp.post("/<uuid:agent_id>/<any(revoke,decommission):removal>")
 @requires(Permission.AGENTS_DELETE)
-def remove(agent_id: Any, verb: str) -> Response:
-    return _do(get_or_404(Agent, uuid=str(agent_id)), *FINAL_VERBS[verb])
+def remove(agent_id: Any, removal: str) -> Response:
+    return _do(get_or_404(Agent, uuid=str(agent_id)), *FINAL_VERBS[removal])
 
 
 @bp.post("/<uuid:agent_id>/tags")
