@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "why": "client.tasks",
         "notes": "client.tasks",
         "files": "client.files",
+        "schedules": "client.schedules",
         "open": "client.pages",
     },
     "Run an agent": {
