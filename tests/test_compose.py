@@ -14,7 +14,7 @@ OTHERS = {"redis", "postgres"}
 
 
 def test_it_has_each_process_of_a_fleet():
-    assert set(OURS) == {"migrate", "web", "worker", "scheduler", "caretaker", "courier", "wake"}
+    assert set(OURS) == {"migrate", "web", "worker", "scheduler", "caretaker", "wake"}
     assert set(SERVICES) == set(OURS) | OTHERS
 
 

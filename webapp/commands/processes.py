@@ -33,7 +33,7 @@ def worker() -> None:
 
 @click.command()
 def loops() -> None:
-    """Run scheduler, caretaker, courier and wake in one process."""
+    """Run scheduler, caretaker and wake in one process."""
     _run("loops")
 
 
@@ -51,8 +51,8 @@ def caretaker() -> None:
 
 @click.command()
 def courier() -> None:
-    """Send alerts and keep the search index up to date."""
-    _run("courier")
+    """Send alerts. There are none yet, so it has nothing to do."""
+    raise exits.Exit(exits.USAGE, "There are no alerts in this version, so no courier is needed")
 
 
 @click.command()
