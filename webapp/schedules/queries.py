@@ -63,7 +63,8 @@ def page(chosen: Chosen, per: int, after: int | None = None, before: int | None 
     rows = sa.select(Schedule).options(*PLAIN).where(*_where(chosen))
     key = sa.tuple_(Schedule.name, Schedule.id)
     backwards = before is not None
-    if start := _key(before if backwards else after):
+    start = _key(before if backwards else after)
+    if start is not None:
         rows = rows.where(key < start if backwards else key > start)
     order = (Schedule.name.desc(), Schedule.id.desc()) if backwards else (Schedule.name, Schedule.id)
     found = list(db.session.scalars(rows.order_by(*order).limit(per + 1)))
@@ -279,7 +280,11 @@ def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
     if chosen.type:
         found.append(Schedule.type.in_(chosen.type))
     if chosen.calendar:
-        found.append(Schedule.calendar_id.in_([int(number) for number in chosen.calendar if number.isdecimal()]))
+        found.append(
+            Schedule.calendar_id.in_(
+                [int(number) for number in chosen.calendar if number.isdecimal() and len(number) < 10]
+            )
+        )
     for word in chosen.q.lower().split():
         columns = (Schedule.name, Schedule.what, Schedule.scope, Schedule.text)
         found.append(sa.or_(*(sa.func.lower(column).contains(word, autoescape=True) for column in columns)))
@@ -288,5 +293,7 @@ def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
 
 def _key(schedule_id: int | None) -> Any:
     """The place of a row in the list. Of one that is gone: the beginning."""
+    if not schedule_id or schedule_id >= 2**31:
+        return None
     found = db.session.execute(sa.select(Schedule.name, Schedule.id).where(Schedule.id == schedule_id)).first()
-    return sa.tuple_(sa.literal(found.name), sa.literal(found.id)) if schedule_id and found else None
+    return sa.tuple_(sa.literal(found.name), sa.literal(found.id)) if found else None

@@ -52,8 +52,9 @@ def update(slot_id: int, **values: Any) -> bool:
 def settle_started(slot_id: int, started: Started, now: datetime) -> None:
     """Of a target that is too large for one transaction the rest follows."""
     left = list(started.left)
-    update(slot_id, end=End.FANNING if left else End.FIRED, batch_id=started.batch.id, text=started.text,
-           waiting=left or None, look_at=now if left else None, settled_at=now)  # fmt: skip
+    told = {"text": started.text} if started.text else {}
+    update(slot_id, end=End.FANNING if left else End.FIRED, batch_id=started.batch.id,
+           waiting=left or None, look_at=now if left else None, settled_at=now, **told)  # fmt: skip
 
 
 def look_later(slot_id: int, at: datetime) -> None:
