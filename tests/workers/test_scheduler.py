@@ -87,4 +87,6 @@ def test_all_that_is_due_is_taken_in_one_round(settings: Settings, session: Sess
     queue.connect(settings)
     work = Chores("scheduler", database.core(settings), chores())
     assert work.tick(at("2026-11-23T09:00")) == 0, "no chore failed"
+    with work.app.app_context():
+        database.db.engine.dispose()
     assert [len(made.tasks(each)) for each in five] == [1] * 5

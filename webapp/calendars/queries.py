@@ -46,12 +46,13 @@ def _number(said: object) -> bool:
 
 
 def days_off(calendar: Calendar) -> DaysOff:
-    return _days_off(calendar.id, calendar.version, calendar.name, calendar.policy, tuple(calendar.weekend))
+    state = (calendar.version, calendar.updated_at)  # a version that was rolled back is taken again by another change
+    return _days_off(calendar.id, state, calendar.name, calendar.policy, tuple(calendar.weekend))
 
 
 @lru_cache(maxsize=256)
-def _days_off(calendar_id: int, version: int, name: str, policy: str, weekend: tuple[int, ...]) -> DaysOff:
-    """Kept by version: a scheduler asks for the same calendar at every slot."""
+def _days_off(calendar_id: int, state: object, name: str, policy: str, weekend: tuple[int, ...]) -> DaysOff:
+    """Kept by its state: a scheduler asks for the same calendar at every slot."""
     rows = db.session.execute(
         sa.select(CalendarDay.date, CalendarDay.name).where(CalendarDay.calendar_id == calendar_id)
     )
