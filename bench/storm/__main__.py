@@ -48,10 +48,10 @@ def run(storm: Storm, faults: dict[str, Callable[[Storm], bool]], seconds: float
         site.start()
         if not wait_for(site.serves, READY_SECONDS):
             return report(storm, None, ["the site did not become ready"])
-        storm.begin()
+        storm.begin(seconds)
         storm.rage(faults, seconds)
         quiet = storm.calm()
-        found = verdict.violations(site, storm.accepted)
+        found = verdict.violations(site, storm.accepted, storm.schedules)
         facts = verdict.summary(site)
     finally:
         left = site.stop()
@@ -69,6 +69,7 @@ def tell(storm: Storm, facts: dict[str, object]) -> None:
     print(f"answers: {dict(accepted.answers.most_common())} (0: the connection broke)")
     print(f"rows: {facts['rows']}, of them retries: {facts['retries']}, late news believed: {facts['late']}")
     print(f"ends: {facts['ends']}")
+    print(f"slots of {len(storm.schedules)} schedules: {facts['slots']}")
 
 
 def report(storm: Storm, quiet: float | None, found: list[str]) -> list[str]:

@@ -26,7 +26,7 @@ from workers import broker
 from workers.children import SUPERVISOR
 from workers.parent import bound
 
-KINDS = {"web": "web", "worker-1": "worker", "worker-2": "worker", "loops": "loops"}
+KINDS = {"web": "web", "worker-1": "worker", "worker-2": "worker", "loops": "loops", "scheduler-1": "scheduler"}
 STOP_SECONDS = 40.0
 
 
@@ -71,7 +71,7 @@ class Site:
     def start_part(self, name: str, **env: str) -> subprocess.Popen[bytes]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith("MUSTER_")}
         process = subprocess.Popen(
-            [sys.executable, "-m", "webapp.cli", KINDS.get(name, name)],
+            [sys.executable, "-m", "webapp.cli", KINDS.get(name) or name.partition("-")[0]],
             env=clean | self.env | {SUPERVISOR: str(os.getpid())} | env,
             stdin=subprocess.DEVNULL,
             stdout=self.log,

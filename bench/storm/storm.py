@@ -11,7 +11,9 @@ from functools import partial
 
 import sqlalchemy as sa
 
+from bench.storm import schedules
 from bench.storm.load import Accepted, Client
+from bench.storm.schedules import Planned
 from bench.storm.site import Site
 from webapp.access import tokens
 from webapp.access.models import Organization, User
@@ -34,18 +36,20 @@ class Storm:
         self.struck: Counter[str] = Counter()
         self.token = ""
         self.clients: list[Client] = []
+        self.schedules: list[Planned] = []
         self._later: list[tuple[float, Callable[[], object]]] = []
         self._returning: set[str] = set()
 
     def later(self, seconds: float, act: Callable[[], object]) -> None:
         self._later.append((time.monotonic() + seconds, act))
 
-    def begin(self) -> None:
+    def begin(self, seconds: float) -> None:
         with self.site.unit(reading=False) as session:
             admin = session.scalars(sa.select(User)).first()
             home = session.scalars(sa.select(Organization.id)).first()
             rights = (Permission.TASKS_READ, Permission.TASKS_CREATE, Permission.TASKS_CANCEL)
             self.token = tokens.issue(admin, home, "storm", rights, now() + timedelta(days=1), SYSTEM, now())
+        self.schedules = schedules.gentle(self.site, self.seed, seconds)
         self.clients = [Client(self.site, self.token, f"c{n}", self.seed, self.accepted) for n in range(CLIENTS)]
         for client in self.clients:
             client.start()
@@ -82,7 +86,8 @@ class Storm:
 
     def open(self) -> int:
         with self.site.unit() as session:
-            return session.scalar(sa.select(sa.func.count()).select_from(Task).where(Task.status.in_(OPEN))) or 0
+            tasks = session.scalar(sa.select(sa.func.count()).select_from(Task).where(Task.status.in_(OPEN))) or 0
+            return tasks + schedules.unsettled(session, self.schedules)
 
     def _bring_back_the_dead(self) -> None:
         """As a supervisor would, after a moment."""

@@ -7,8 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from bench.storm import marker
+from bench.storm import marker, schedules
 from bench.storm.load import Accepted
+from bench.storm.schedules import Planned
 from bench.storm.site import Site
 from webapp.config import Settings
 from webapp.schedules.invariants import slots
@@ -17,10 +18,11 @@ from webapp.tasks.models import Task
 from webapp.tasks.states import OPEN, Status
 
 
-def violations(site: Site, accepted: Accepted) -> list[str]:
+def violations(site: Site, accepted: Accepted, planned: list[Planned]) -> list[str]:
     with site.unit() as session:
         tasks = list(session.scalars(sa.select(Task)))
         found = [str(each) for each in [*invariants.check(session, site.settings.data), *slots(session)]]
+        found += schedules.violations(session, planned)
     found += promised(tasks, accepted) + ended(tasks) + accepted.strange
     return found + started(tasks, marker.marks(site.ledger)) + printed(tasks, site.settings)
 
@@ -76,10 +78,12 @@ def summary(site: Site) -> dict[str, Any]:
     """How the tasks ended, in counts."""
     with site.unit() as session:
         rows = session.execute(sa.select(Task.status, Task.reason, Task.retry_number, Task.late)).all()
+        slots_ended = schedules.ends(session)
     ends: Counter[str] = Counter(f"{row.status} {row.reason}" if row.reason else row.status for row in rows)
     return {
         "rows": len(rows),
         "retries": sum(row.retry_number > 0 for row in rows),
         "late": sum(row.late for row in rows),
         "ends": dict(ends.most_common()),
+        "slots": slots_ended,
     }
