@@ -71,6 +71,7 @@ class Settings:
     secrets_key_file: Path = setting("MUSTER_SECRETS_KEY_FILE", lambda s: s["data"] / "keys" / "secrets.key", "Key that encrypts stored credentials; made on first start.")
     signing_key_file: Path = setting("MUSTER_SIGNING_KEY_FILE", lambda s: s["data"] / "keys" / "signing.key", "Ed25519 key that signs tests for agents; made on first start.")
     plugins_folder: Path = setting("MUSTER_PLUGINS_FOLDER", lambda s: s["data"] / "plugins", "Folder with your own plugins.")
+    keep_tasks: int = setting("MUSTER_KEEP_TASKS", 90, "Days for which a task stays after its end, with its output and files; 0 keeps all.", low=0)
     max_upload: Size = setting("MUSTER_MAX_UPLOAD", Size.read("100M"), "Largest request body; takes K, M, G.")
     sqlite_synchronous: Literal["FULL", "NORMAL"] = setting("MUSTER_SQLITE_SYNCHRONOUS", "FULL", "NORMAL is faster and may lose the last second of accepted work when the power fails.")
     log_format: Literal["text", "json"] = setting("MUSTER_LOG_FORMAT", "text", "json writes one object a line.")

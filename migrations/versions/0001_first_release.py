@@ -899,6 +899,13 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_task_created", ["organization_id", "created_at"], unique=False)
         batch_op.create_index(
+            "ix_task_deleted",
+            ["organization_id", "deleted_at", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_task_due",
             ["not_before"],
             unique=False,
@@ -926,6 +933,13 @@ def upgrade() -> None:
             unique=False,
             sqlite_where=sa.text("schedule_id IS NOT NULL"),
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_task_rescheduled",
+            ["rescheduled_from_id", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("rescheduled_from_id IS NOT NULL"),
+            postgresql_where=sa.text("rescheduled_from_id IS NOT NULL"),
         )
         batch_op.create_index(
             "ix_task_waiting",
@@ -1189,6 +1203,11 @@ def downgrade() -> None:
             postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
         )
         batch_op.drop_index(
+            "ix_task_rescheduled",
+            sqlite_where=sa.text("rescheduled_from_id IS NOT NULL"),
+            postgresql_where=sa.text("rescheduled_from_id IS NOT NULL"),
+        )
+        batch_op.drop_index(
             "ix_task_open_of_schedule",
             sqlite_where=sa.text("schedule_id IS NOT NULL"),
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
@@ -1208,6 +1227,11 @@ def downgrade() -> None:
             "ix_task_due",
             sqlite_where=sa.text("status = 'scheduled'"),
             postgresql_where=sa.text("status = 'scheduled'"),
+        )
+        batch_op.drop_index(
+            "ix_task_deleted",
+            sqlite_where=sa.text("deleted_at IS NOT NULL"),
+            postgresql_where=sa.text("deleted_at IS NOT NULL"),
         )
         batch_op.drop_index("ix_task_created")
         batch_op.drop_index(

@@ -74,6 +74,8 @@ class Task(Answers, OrgScoped, Base):
                 ("ix_task_by_group_run", ("group_run_id",), "group_run_id IS NOT NULL"),
                 ("ix_task_with_notes", ("organization_id",), "note_count > 0"),
                 ("ix_task_with_tags", ("organization_id",), "tags <> '[]'"),
+                ("ix_task_deleted", ("organization_id", "deleted_at"), "deleted_at IS NOT NULL"),
+                ("ix_task_rescheduled", ("rescheduled_from_id",), "rescheduled_from_id IS NOT NULL"),
             )
         ),
         sa.Index(
