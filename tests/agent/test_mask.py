@@ -8,7 +8,7 @@ import urllib.parse
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.agent.mask import STARS, Masker, masked
+from workers.agent.mask import STARS, Masker, masked, of_streams
 
 SECRETS = ["correct-horse/battery+staple=", 'quote"and\\back', "line one!\nline two!", "pässwörd", "abcabcabd"]
 FILL = st.binary(max_size=40)
@@ -72,6 +72,16 @@ def test_a_prompt_is_not_held_back():
     assert masker.feed(b"Password: ") == b"Password: "
     assert masker.feed(b"corr") == b""
     assert masker.feed(b"al\n") == b"corral\n"
+
+
+def test_four_characters_are_a_secret():
+    assert through(["4711"], b"pin=47", b"11;") == b"pin=***;"
+
+
+def test_the_streams_of_a_task_do_not_mix():
+    mask = of_streams(["hunter22"], (1, 2))
+    assert mask(1, b"a hunt", False) + mask(2, b"b", False) + mask(1, b"er22", False) == b"a b***"
+    assert mask(1, b" hunt", False) + mask(1, b"", True) == b" hunt"
 
 
 def test_short_secrets_are_left_alone():

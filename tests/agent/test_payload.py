@@ -191,6 +191,18 @@ def test_a_bundle_that_is_a_program_tells_through_its_journal(server, agent):
     until(lambda: agent.folders() == [])
 
 
+def test_a_packed_plugin_has_its_secrets_and_does_not_tell_them(server, agent):
+    content = server_bundle.pack(Plugin(demo.PLUGIN, "builtin:demo"))
+    server.builds["b3"] = content
+    data = {"plugin_id": "demo", "action": "log_showcase"}
+    row = server.add("plugin", data, download="/agent/v1/downloads/b3", manifest=signed(server, content, "plugin", "demo"),
+                     secrets={"setting.token": "quiet-riot-77", "masked.0": "Part 1 of 20"})  # fmt: skip
+    server.wait_for(row, "completed")
+    first, second = row.logs["stdout"].splitlines()[:2]
+    assert first.endswith(b"masked where it is kept: ***") and second == b"::group::***"
+    assert b"quiet-riot-77" not in b"".join([*row.logs.values(), *(body for *_, body in row.artifacts.values())])
+
+
 def test_a_plugin_packed_by_the_server_runs_as_it_is(server, agent):
     """Both sides of one format: the bundle's journal is what the server's own plugins write."""
     content = server_bundle.pack(Plugin(demo.PLUGIN, "builtin:demo"))

@@ -18,6 +18,9 @@ from webapp.agents.models import Agent
 from webapp.db import unit
 from webapp.events import SYSTEM
 from webapp.library.signing import Signing
+from webapp.plugins import catalogue
+from webapp.plugins import lifecycle as plugins
+from webapp.seal import Seal
 from webapp.tasks import lifecycle as tasks
 from webapp.tasks import sweep
 from webapp.tasks.models import LateResult, Task
@@ -58,6 +61,28 @@ def test_its_command_is_signed_for_this_lease_on_this_host(app: Flask, caller: C
     with pytest.raises(verify.Refused):
         changed = held.raw | {"data": {"command": "rm -rf /"}}
         verify.check_command(held.task.command_signature, p.command_of(changed), *asked)
+
+
+def test_a_plugin_comes_with_its_settings_and_secrets(app: Flask, caller: Caller, session: Session, cast: Cast) -> None:
+    seal, plugin = Seal(app.extensions["settings"].secrets_key_file), catalogue.find("demo")
+    plugins.configure(plugin, cast.acme, {"token": "quiet-riot-77"}, seal, SYSTEM, clock.now())
+    session.commit()
+    made.launched(cast.acme, {"data": {"plugin_id": "demo"}, "target": {"agents": ["web-1"]}})
+    held = caller.take()
+    assert held.task.secrets == {"setting.token": "quiet-riot-77"}
+    assert "quiet-riot-77" not in str(held.task.data) and held.task.data["settings"] == {}
+
+
+def test_secrets_that_cannot_be_opened_fail_the_task(app: Flask, caller: Caller, session: Session, cast: Cast) -> None:
+    seal, plugin = Seal(app.extensions["settings"].secrets_key_file), catalogue.find("demo")
+    plugins.configure(plugin, cast.acme, {"token": "quiet-riot-77"}, seal, SYSTEM, clock.now())
+    session.commit()
+    task = made.launched(cast.acme, {"data": {"plugin_id": "demo"}, "target": {"agents": ["web-1"]}})[0]
+    seal.rotate()
+    seal.forget()
+    assert caller.claim().status_code == 204
+    session.refresh(task)
+    assert (task.status, task.reason) == ("failed", "plugin_error") and "sealed with the key" in task.error
 
 
 def test_nothing_to_do_is_no_content(caller: Caller) -> None:

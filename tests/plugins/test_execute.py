@@ -34,6 +34,13 @@ def test_each_object_names_the_input_that_it_came_from(run, plugins):
     assert ran.of("object")[0]["source"] == {"type": "hostname", "key": "internet|a.example"}
 
 
+def test_what_a_plugin_tells_has_no_secrets(run, plugins):
+    body = 'key = context.settings["key"]\ncontext.progress(0.5, key)\ncontext.emit("software", name=key)\nraise KeyError(key)'
+    ran = run("own", "a.example", location=plugins("own.py", plugin(body)), settings={"key": "quiet-riot"})
+    assert [event["kind"] for event in ran.events] == ["progress", "object", "error"]
+    assert "quiet-riot" not in str(ran.events) and ran.error["text"] == "KeyError: '***'"
+
+
 def test_output_and_events_keep_their_places(run, plugins):
     body = 'print("out ü \\udcff")\nprint("err", file=sys.stderr)\ncontext.progress(0.5, "half")'
     ran = run("own", "a.example", location=plugins("own.py", plugin(body)))

@@ -23,8 +23,9 @@ from webapp.db import db
 from webapp.library import packages
 from webapp.library.manifest import ANY, Facts, manifest
 from webapp.library.models import Build, Package
-from webapp.plugins import bundle
+from webapp.plugins import bundle, parameters
 from webapp.plugins import queries as plugins
+from webapp.seal import Seal, SealError
 from webapp.tasks import kinds, lifecycle
 from webapp.tasks.claim import Claimed
 from webapp.tasks.kinds import test
@@ -33,7 +34,7 @@ from webapp.tasks.models import Task
 from webapp.tasks.reasons import Reason
 from webapp.tasks.spec import Options
 from webapp.tasks.states import NEVER_STARTED
-from workers.agent.protocol import ClaimedTask, Command, TaskOptions, command_of, download_path
+from workers.agent.protocol import MASKED, SETTING, ClaimedTask, Command, TaskOptions, command_of, download_path
 
 PERMIT_LIFE = timedelta(minutes=15)  # longer than a download may take
 AT_ONCE = 20  # tasks in one answer, which agents read up to a size
@@ -77,10 +78,11 @@ def update_command(agent: Agent, now: datetime) -> list[Command]:
 
 def _signed(each: Claimed, now: datetime) -> Json:
     task = each.task
-    payload, place, data = _payload(task, now)
+    payload, place = _payload(task, now)
+    data, secrets = _set_up(task)
     message = ClaimedTask(
         task_id=task.uuid, lease_seq=each.lease.seq, token=each.lease.token, type=task.type, data=data,
-        options=_options(task), organization=_organization(), manifest=payload, download=place,
+        options=_options(task), organization=_organization(), secrets=secrets, manifest=payload, download=place,
     ).to_json()  # fmt: skip
     message["command_signature"] = _signing().sign_command(
         command_of(message), task_id=task.uuid, lease_seq=each.lease.seq, agent_id=g.agent.uuid,
@@ -89,27 +91,27 @@ def _signed(each: Claimed, now: datetime) -> Json:
     return message
 
 
-def _payload(task: Task, now: datetime) -> tuple[Json | None, str | None, Json]:
-    """Manifest and download of what runs, where it is no command; and the data as the host needs it."""
+def _payload(task: Task, now: datetime) -> tuple[Json | None, str | None]:
+    """Manifest and download of what runs, where it is no command."""
     if task.type == test.TYPE:
         build = test.build_for(task.data, g.agent)
         if build is None:
             text = f'There is no {g.agent.platform} build of "{task.what}" any more'
             raise Unfit(Reason.NO_BUILD_FOR_PLATFORM, text)
         _note_build(task, build, now)
-        return _manifest_of_build(build, task.data["test"], now), download_path(build.uuid), task.data
+        return _manifest_of_build(build, task.data["test"], now), download_path(build.uuid)
     if task.type == "update_agent":
         package = packages.agent()
         if package is None:
             raise Unfit(Reason.UPDATE_FAILED, "No agent program is published on this server")
-        return _manifest_of(package, now), download_path(package.sha256), task.data
+        return _manifest_of(package, now), download_path(package.sha256)
     if task.type == "plugin" and task.data.get("plugin_id"):
-        package, data = _packed(task, now)
-        return _manifest_of(package, now), download_path(package.sha256), data
-    return None, None, task.data
+        package = _packed(task, now)
+        return _manifest_of(package, now), download_path(package.sha256)
+    return None, None
 
 
-def _packed(task: Task, now: datetime) -> tuple[Package, Json]:
+def _packed(task: Task, now: datetime) -> Package:
     plugin = plugins.find(task.data["plugin_id"])
     if plugin is None:
         raise Unfit(Reason.PLUGIN_ERROR, f"The plugin {task.data['plugin_id']} was removed")
@@ -118,9 +120,22 @@ def _packed(task: Task, now: datetime) -> tuple[Package, Json]:
     except (ValueError, OSError) as error:
         raise Unfit(Reason.PLUGIN_ERROR, str(error)) from None
     folder = current_app.extensions["settings"].data
-    package = packages.publish(folder, "plugin", plugin.id, str(plugin.manifest.version), content, now)
-    settings = plugins.effective_settings(plugin, task.organization_id)
-    return package, task.data | {"settings": {name: value for name, value in settings.items() if value is not None}}
+    return packages.publish(folder, "plugin", plugin.id, str(plugin.manifest.version), content, now)
+
+
+def _set_up(task: Task) -> tuple[Json, dict[str, str]]:
+    """The data as the host needs it, with the organisation's settings; and what nobody may read in the output."""
+    plugin = plugins.find(str(task.data.get("plugin_id"))) if task.type == "plugin" else None
+    if plugin is None:
+        return task.data, {}
+    try:
+        settings, secrets = plugins.setup_of(plugin, task.organization_id, _seal())
+    except SealError as error:
+        raise Unfit(Reason.PLUGIN_ERROR, f"Its settings: {error}") from None
+    told = {f"{SETTING}{name}": value for name, value in secrets.items()}
+    given = enumerate(parameters.secret_values(plugin.manifest, {}, task.data))
+    told |= {f"{MASKED}{number}": value for number, value in given}
+    return task.data | {"settings": {name: value for name, value in settings.items() if value is not None}}, told
 
 
 def _manifest_of(package: Package, now: datetime) -> Json:
@@ -157,6 +172,10 @@ def _organization() -> str:
     if "organization_slug" not in g:
         g.organization_slug = db.session.get_one(Organization, g.agent.organization_id).slug
     return g.organization_slug
+
+
+def _seal() -> Seal:
+    return Seal(current_app.extensions["settings"].secrets_key_file)
 
 
 def _signing():  # type: ignore[no-untyped-def]

@@ -13,20 +13,21 @@ from webapp.plugins import discovery
 
 # All of it runs on Python 3.9 with the standard library alone.
 MODULES = (
-    "objects/values",
-    "objects/types",
-    "plugins/journal",
-    "plugins/contract",
-    "plugins/inputs",
-    "plugins/parameters",
-    "plugins/programs",
-    "plugins/discovery",
-    "plugins/execute",
-    "plugins/connection",
+    "webapp/objects/values",
+    "webapp/objects/types",
+    "webapp/plugins/journal",
+    "webapp/plugins/contract",
+    "webapp/plugins/inputs",
+    "webapp/plugins/parameters",
+    "webapp/plugins/programs",
+    "webapp/plugins/discovery",
+    "webapp/plugins/execute",
+    "webapp/plugins/connection",
+    "workers/agent/mask",
 )
-PACKAGES = ("", "objects/", "plugins/", "plugins/builtin/")
+PACKAGES = ("webapp/", "webapp/objects/", "webapp/plugins/", "webapp/plugins/builtin/", "workers/", "workers/agent/")
 MAIN = 'import sys\nfrom webapp.plugins.execute import main\nsys.exit(main("module:plugin"))\n'
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 
 
 def pack(plugin: discovery.Plugin) -> bytes:
@@ -34,8 +35,8 @@ def pack(plugin: discovery.Plugin) -> bytes:
     that agents do not run, or that is no single Python file."""
     if "agent" not in plugin.manifest.runs_on:
         raise ValueError(f"{plugin.id} runs on workers only")
-    files = {f"webapp/{package}__init__.py": "" for package in PACKAGES}
-    files |= {f"webapp/{module}.py": (ROOT / f"{module}.py").read_text("utf-8") for module in MODULES}
+    files = {f"{package}__init__.py": "" for package in PACKAGES}
+    files |= {f"{module}.py": (ROOT / f"{module}.py").read_text("utf-8") for module in MODULES}
     files |= {"plugin.py": _source(plugin), "__main__.py": MAIN}
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
@@ -48,7 +49,7 @@ def pack(plugin: discovery.Plugin) -> bytes:
 def _source(plugin: discovery.Plugin) -> str:
     kind, _, where = plugin.location.partition(":")
     if kind == "builtin":
-        return (ROOT / "plugins" / "builtin" / f"{where}.py").read_text("utf-8")
+        return (ROOT / "webapp" / "plugins" / "builtin" / f"{where}.py").read_text("utf-8")
     if kind == "file":
         return Path(where).read_text("utf-8")
     raise ValueError(f"{plugin.id} is no single Python file")

@@ -54,6 +54,7 @@ def _run(call: dict[str, Any], task_dir: Path, journal: Journal) -> int:
     reserve = bytearray(2**20)
     try:
         loaded = _load(call)
+        journal.secrets = parameters.secret_values(loaded.manifest, call.get("settings") or {}, call)
         context = _context(loaded.manifest, call, task_dir, journal)
         _write_result(loaded.actions[context.action](context), journal)
         return 0

@@ -10,8 +10,11 @@ import json
 import os
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
+
+from workers.agent.mask import masked
 
 EVENTS = "events.jsonl"
 KINDS = ("progress", "object", "file", "result", "error")
@@ -19,9 +22,13 @@ LINE_LIMIT = 2**20
 
 
 class Journal:
-    """Writer. Every line holds `kind` and `ms`, milliseconds since the plugin started."""
+    """Writer. Every line holds `kind` and `ms`, milliseconds since the plugin started.
+
+    `secrets` are in none of them, but for the names of files.
+    """
 
     def __init__(self, task_dir: Path):
+        self.secrets: Sequence[str] = ()
         self._start = time.monotonic()
         self._file = open(task_dir / EVENTS, "ab", buffering=0)  # noqa: SIM115
         self._lock = threading.Lock()
@@ -35,6 +42,8 @@ class Journal:
     def write(self, kind: str, **fields: Any) -> None:
         """Raises ValueError or TypeError for what JSON cannot hold, or is longer than a line may be."""
         ms = int((time.monotonic() - self._start) * 1000)
+        if self.secrets and kind != "file":
+            fields = masked(fields, self.secrets)
         line = json.dumps({"kind": kind, "ms": ms, **fields}, allow_nan=False).encode() + b"\n"
         if len(line) > LINE_LIMIT:
             raise ValueError(f"An event may have {LINE_LIMIT} bytes; this {kind} has {len(line)}")

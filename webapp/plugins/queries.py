@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
 from webapp.db import db, writing
+from webapp.plugins import lifecycle
 from webapp.plugins.catalogue import catalogue
 from webapp.plugins.catalogue import find as find
 from webapp.plugins.discovery import Plugin
 from webapp.plugins.models import PluginSetting
+from webapp.seal import Seal
 
 
 def settings_of(plugin_id: str) -> PluginSetting | None:
@@ -40,8 +42,15 @@ def usable(executor: str = "worker") -> Sequence[Plugin]:
     return sorted(found, key=lambda plugin: plugin.manifest.name.lower())
 
 
-def effective_settings(plugin: Plugin, organization_id: int) -> dict[str, Any]:
-    """The plugin's defaults under what the organisation has set. Secrets are added where the task runs."""
+class Setup(NamedTuple):
+    """What a plugin is run with in one organisation; the secrets in plain text."""
+
+    settings: dict[str, Any]
+    secrets: dict[str, str]
+
+
+def setup_of(plugin: Plugin, organization_id: int, seal: Seal) -> Setup:
+    """The plugin's defaults under what the organisation has set. SealError when a secret cannot be opened."""
     row = settings_in(plugin.id, organization_id)
     defaults = {parameter.name: parameter.default for parameter in plugin.manifest.settings}
-    return defaults | (row.settings if row else {})
+    return Setup(defaults | (row.settings if row else {}), lifecycle.secrets_of(row, seal))

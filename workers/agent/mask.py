@@ -9,17 +9,18 @@ import json
 import re
 import urllib.parse
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Callable
 
 STARS = b"***"
-SHORTEST = 6  # what is shorter would mask half of every output
+SHORTEST = 4  # what is shorter would mask half of every output
+FRAGMENT = 6  # and of base64, where fewer characters could be anything
 
 
 class Masker:
     def __init__(self, secrets: Iterable[str]) -> None:
         self._variants = sorted(variants(secrets), key=len, reverse=True)
         self._longest = len(self._variants[0]) if self._variants else 0
-        self._pattern = re.compile(b"|".join(re.escape(variant) for variant in self._variants))
+        self._pattern = _pattern(self._variants)
         self._rest = b""
         self.hits = 0
 
@@ -57,17 +58,36 @@ class Masker:
         return len(data)
 
 
+def of_streams(secrets: Iterable[str], streams: Iterable[int]) -> Callable[[int, bytes, bool], bytes]:
+    """For a capture: each stream is masked by itself, since what comes in between belongs to the other."""
+    maskers = {number: Masker(secrets) for number in streams}
+
+    def mask(stream: int, data: bytes, last: bool) -> bytes:
+        masked = maskers[stream].feed(data)
+        return masked + maskers[stream].end() if last else masked
+
+    return mask
+
+
 def masked(value: Any, secrets: Iterable[str]) -> Any:
     """A JSON value with the secrets gone from all its texts, names included."""
+    found = sorted(variants(secrets), key=len, reverse=True)
+    return _masked(value, _pattern(found)) if found else value
+
+
+def _masked(value: Any, pattern: "re.Pattern[bytes]") -> Any:
     if isinstance(value, str):
-        masker = Masker(secrets)
-        data = value.encode("utf-8", "surrogatepass")
-        return (masker.feed(data) + masker.end()).decode("utf-8", "surrogatepass")
+        return pattern.sub(STARS, value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
     if isinstance(value, dict):
-        return {masked(name, secrets): masked(item, secrets) for name, item in value.items()}
+        return {_masked(name, pattern): _masked(item, pattern) for name, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [masked(item, secrets) for item in value]
+        return [_masked(item, pattern) for item in value]
     return value
+
+
+def _pattern(found: Iterable[bytes]) -> "re.Pattern[bytes]":
+    """The longest first, so that no secret hides the end of another."""
+    return re.compile(b"|".join(re.escape(variant) for variant in found))
 
 
 def variants(secrets: Iterable[str]) -> set[bytes]:
@@ -98,4 +118,4 @@ def _base64(raw: bytes, at: int) -> list[bytes]:
     """The characters that depend on nothing but the secret, when `at` other bytes stand before it."""
     text = base64.b64encode(b"\0" * at + raw)
     sure = text[-(-at * 8 // 6) : (at + len(raw)) * 8 // 6]
-    return [sure, sure.replace(b"+", b"-").replace(b"/", b"_")] if len(sure) >= SHORTEST else []
+    return [sure, sure.replace(b"+", b"-").replace(b"/", b"_")] if len(sure) >= FRAGMENT else []

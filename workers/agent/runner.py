@@ -17,8 +17,6 @@ from .disk import write_json
 from .record import CANCELLED, NEVER_STARTED, ExitRecord, RecordFile
 from .supervise import Job, Supervisor
 
-SETTING = "setting."  # a secret of such a name is a plugin's setting, not an environment variable
-
 
 def main(path: str) -> None:
     folder = Path(path)
@@ -54,14 +52,13 @@ def _refused(folder: Path, orders: Any) -> Optional[ExitRecord]:
 
 def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
     plugin = wanted["plugin"]
-    env = {name: value for name, value in secrets.items() if not name.startswith(SETTING)}
     return Job(
         output=folder,
         record=folder / "exit.json",
         cwd=Path(wanted["cwd"]),
         argv=wanted["argv"],
         body=_body(plugin, secrets) if plugin else None,
-        env={**wanted["env"], **env},
+        env={**wanted["env"], **_environment(secrets)},
         executable=wanted["executable"],
         keep=[plugin["bundle"]] if plugin and plugin["bundle"] is not None else [],
         run_as=wanted["run_as"],
@@ -77,8 +74,17 @@ def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
 # What most tasks do without is imported only for those that need it: a runner starts in half the time.
 
 
+def _environment(secrets: dict[str, str]) -> dict[str, str]:
+    if not secrets:
+        return {}
+    from .protocol import MASKED, SETTING
+
+    return {name: value for name, value in secrets.items() if not name.startswith((SETTING, MASKED))}
+
+
 def _body(plugin: dict[str, Any], secrets: dict[str, str]) -> Callable[[Callable[..., None]], int]:
     from . import plugin_host
+    from .protocol import SETTING
 
     settings = {name[len(SETTING) :]: value for name, value in secrets.items() if name.startswith(SETTING)}
     return plugin_host.body(plugin, settings, list(secrets.values()))
@@ -87,12 +93,6 @@ def _body(plugin: dict[str, Any], secrets: dict[str, str]) -> Callable[[Callable
 def _mask(secrets: list[str]) -> Optional[Callable[[int, bytes, bool], bytes]]:
     if not secrets:
         return None
-    from .mask import Masker
+    from .mask import of_streams
 
-    maskers = {number: Masker(secrets) for number in NAMES}
-
-    def mask(stream: int, data: bytes, last: bool) -> bytes:
-        masked = maskers[stream].feed(data)
-        return masked + maskers[stream].end() if last else masked
-
-    return mask
+    return of_streams(secrets, NAMES)

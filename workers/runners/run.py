@@ -21,7 +21,9 @@ from webapp.crash import crash_here
 from webapp.events import Actor
 from webapp.files import queries as files
 from webapp.files import store
+from webapp.plugins import parameters
 from webapp.plugins import queries as plugins
+from webapp.seal import Seal, SealError
 from webapp.tasks import late, lifecycle, output, search, states
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import LEASE, End, Refused
@@ -52,6 +54,7 @@ class Run:
         self._handle: Handle | None = None
         self._cancelled = threading.Event()
         self._abandoned = threading.Event()
+        self._secrets: list[str] = []
 
     def go(self) -> None:
         asked = time.monotonic()
@@ -98,7 +101,9 @@ class Run:
             return call
         except Refused as refusal:
             log.info("a claimed task was not started", task=self.uuid, why=refusal.text)
-            return None
+        except SealError as error:
+            self._end(End(states.NEVER_STARTED, reason=Reason.PLUGIN_ERROR, error=f"Its settings: {error}"))
+        return None
 
     def _permit(self, session: Session) -> tuple[Task, dict[str, Any]]:
         task = session.merge(self.task, load=False)
@@ -110,8 +115,10 @@ class Run:
         plugin = plugins.find(task.data["plugin_id"])
         if plugin is None:
             return dict(task.data)  # removed since: the child says so
+        settings, secrets = plugins.setup_of(plugin, task.organization_id, Seal(self.settings.secrets_key_file))
+        self._secrets = parameters.secret_values(plugin.manifest, secrets, task.data)
         own = {"location": plugin.location, "memory_mb": plugin.manifest.memory_mb, "file": self._file(task)}
-        return dict(task.data) | own | {"settings": plugins.effective_settings(plugin, task.organization_id)}
+        return dict(task.data) | own | {"settings": settings | secrets}
 
     def _file(self, task: Task) -> str | None:
         inputs = task.data.get("input_data") or [None]
@@ -124,7 +131,7 @@ class Run:
         memory = call.pop("memory_mb", None)
         return Work(
             task_id=self.uuid, dir=self.folder, output_dir=output.folder(self.settings.data, self.uuid), entry=ENTRY,
-            call=call, env=self._env(), timeout=float(self.task.execution_timeout),
+            call=call, secrets=self._secrets, env=self._env(), timeout=float(self.task.execution_timeout),
             memory_bytes=memory * 2**20 if memory else None, max_output=self.task.options.get("max_output", 100 * 2**20),
         )  # fmt: skip
 

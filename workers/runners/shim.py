@@ -3,7 +3,8 @@
 It speaks over a socket of its own, JSON lines: an order comes in, `{"started": pid}` goes out, then the
 only message in is `cancel`, and at last `{"ended": <exit record>}` goes out and the next order may come.
 With the order comes a descriptor whose content (call, arguments, environment) the child reads itself: a
-task's secrets are never in the memory that the next task inherits.
+task's secrets are never in the memory that the next task inherits. A shim that has to know them, because it
+masks them in the output, serves no other task.
 
 When the worker dies the socket ends, and when the warm parent dies SIGTERM comes: either way the task's
 whole tree is killed, for the worker's lease will end and nobody may find it still running.
@@ -20,6 +21,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from workers.agent import process
+from workers.agent.capture import NAMES
+from workers.agent.mask import masked, of_streams
 from workers.agent.prctl import die_with_parent
 from workers.agent.record import LOST, NEVER_STARTED, ExitRecord
 from workers.agent.supervise import Job, Supervisor
@@ -39,7 +42,7 @@ def serve(channel: socket.socket, parent: int) -> None:
         record = _run(order, content, channel)
         os.close(content)
         _tell(channel, {"ended": record.as_dict()})
-        if record.escaped or record.exit_code == LOST:
+        if order["masks"] or record.escaped or record.exit_code == LOST:
             return  # what could not be killed must not count as the next task's; and the lost need no shim
 
 
@@ -93,6 +96,7 @@ def _job(order: dict, content: int) -> Job:
         memory=order["memory_bytes"],
         max_output=order["max_output"],
         run_as=order["run_as"],
+        mask=of_streams(_content(os.dup(content))["secrets"], NAMES) if order["masks"] else None,
     )
 
 
@@ -122,9 +126,10 @@ def _call(content: int, folder: Path) -> Callable[[Callable[..., None]], int]:
         except SystemExit as end:
             return end.code if isinstance(end.code, int) else int(end.code is not None)
         except MemoryError as error:
-            report("memory_limit", "needed more memory than the task may use", _trace(error))
+            report("memory_limit", "needed more memory than the task may use", _trace(error, wanted["secrets"]))
         except BaseException as error:
-            report("plugin_error", f"{type(error).__name__}: {error}", _trace(error))
+            text = masked(f"{type(error).__name__}: {error}", wanted["secrets"])
+            report("plugin_error", text, _trace(error, wanted["secrets"]))
         return 1
 
     return body
@@ -139,9 +144,9 @@ def _outcome(entry: str, call: dict, folder: Path) -> int:
     return code or 0
 
 
-def _trace(error: BaseException) -> str:
+def _trace(error: BaseException, secrets: list[str]) -> str:
     """Without our own two frames."""
     seen = error.__traceback__
     for _ in range(2):
         seen = seen.tb_next if seen and seen.tb_next else seen
-    return "".join(traceback.format_exception(error.with_traceback(seen)))
+    return masked("".join(traceback.format_exception(error.with_traceback(seen))), secrets)

@@ -38,13 +38,17 @@ class NotStarted(Exception):
 
 @dataclass(frozen=True)
 class Work:
-    """`entry` ("module:function", called with (call, dir)) or `argv`. The environment is exactly `env`."""
+    """`entry` ("module:function", called with (call, dir)) or `argv`. The environment is exactly `env`.
+
+    `secrets` are texts that must not be in the output.
+    """
 
     task_id: str
     dir: Path
     output_dir: Path
     entry: str | None = None
-    call: dict = field(default_factory=dict)
+    call: dict = field(default_factory=dict, repr=False)
+    secrets: list[str] = field(default_factory=list, repr=False)
     argv: list[str] | None = None
     env: dict[str, str] = field(default_factory=dict)
     cwd: Path | None = None
@@ -57,7 +61,8 @@ class Work:
     def order(self) -> dict:
         """What the shim needs to know."""
         names = ("task_id", "dir", "output_dir", "cwd", "timeout", "memory_bytes", "max_output", "run_as", "grace")
-        return {"executes": self.entry is None} | {name: _plain(getattr(self, name)) for name in names}
+        told = {"executes": self.entry is None, "masks": bool(self.secrets)}
+        return told | {name: _plain(getattr(self, name)) for name in names}
 
     def content(self) -> BinaryIO:
         """What only the child may know, in a file without a name."""
@@ -66,7 +71,7 @@ class Work:
             file = os.fdopen(os.memfd_create("work"), "w+b")
         else:
             file = tempfile.TemporaryFile()  # noqa: SIM115
-        wanted = {"entry": self.entry, "call": self.call, "argv": self.argv, "env": self.env}
+        wanted = {name: getattr(self, name) for name in ("entry", "call", "argv", "env", "secrets")}
         file.write(json.dumps(wanted).encode())
         file.flush()
         return file
@@ -197,7 +202,7 @@ class Handle:
         self.pid = line.pid
         self._record = work.output_dir / "exit.json"
         self._line: Line | None = line
-        self._give_back = give_back
+        self._give_back = give_back if not work.secrets else Line.close  # such a shim goes with its task
         self._waiting, self._using = threading.Lock(), threading.Lock()
         self._ended: ExitRecord | None = None
 
