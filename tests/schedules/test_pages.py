@@ -20,14 +20,8 @@ from webapp.tasks.models import Task
 
 NINE = {"kind": "times", "at": ["09:00"]}
 SPEC = json.dumps({"type": "plugin", "data": {"plugin_id": "demo"}})
-FORM = {
-    "when": "times",
-    "times_at": "09:30",
-    "timezone": "Europe/London",
-    "spec": SPEC,
-    "misfire": "once",
-    "overlap": "skip",
-}
+WHEN = {"when": "times", "times_at": "09:30", "timezone": "Europe/London", "misfire": "once", "overlap": "skip"}
+FORM = WHEN | {"spec": SPEC}
 
 
 @pytest.fixture
@@ -206,6 +200,39 @@ def test_what_is_wrong_is_told_at_its_field_and_nothing_typed_is_lost(
     assert session.scalar(sa.select(sa.func.count()).select_from(Schedule)) == 0
 
 
+def test_what_runs_is_asked_as_for_a_new_task(client: Browser, session: Session) -> None:
+    client.login("operator")
+    assert all(text in client.get("/tasks/schedules/new").text for text in ("Shell command", "Inputs", 'id="times_at"'))
+    page = client.get("/tasks/schedules/new?kind=execute_command&when=weekly&timezone=Europe/London&name=Kept").text
+    assert 'id="command"' in page and 'value="Kept"' in page and 'value="Europe/London"' in page
+    typed = {"kind": "execute_command", "command": "uptime", "mode": "anyone", "o_priority": "7"}
+    assert client.post("/tasks/schedules", data=WHEN | typed).status_code == 303
+    schedule = only(session)
+    assert (schedule.type, schedule.spec["options"]) == ("execute_command", {"priority": 7})
+    form = fields_of(client.get(f"/tasks/schedules/{schedule.id}/edit").text)
+    assert form["command"] == ["uptime"] and form["mode"] == ["anyone"] and form["o_priority"] == ["7"]
+    before = schedule.spec
+    assert client.post(f"/tasks/schedules/{schedule.id}", data=form).status_code == 303
+    assert only(session).spec == before
+
+
+def test_what_is_wrong_with_the_task_is_told_at_its_field(client: Browser, session: Session) -> None:
+    client.login("operator")
+    typed = {"kind": "execute_command", "command": "", "mode": "anyone", "name": "Kept"}
+    answer = client.post("/tasks/schedules", data=WHEN | typed)
+    assert answer.status_code == 422
+    assert 'id="command-error"' in answer.text and 'href="#command"' in answer.text and 'value="Kept"' in answer.text
+
+
+def test_a_spec_without_fields_is_edited_as_programs_send_it(client: Browser, session: Session, cast: Cast) -> None:
+    spec = made.DEMO | {"options": {"retry_on": ["timeout"], "max_retries": 1}}
+    schedule = made.schedule(cast.acme, NINE, clock.now(), spec=spec)
+    form = fields_of(client.login("operator").get(f"/tasks/schedules/{schedule.id}/edit").text)
+    assert "kind" not in form and "retry_on" in form["spec"][0]
+    assert client.post(f"/tasks/schedules/{schedule.id}", data=form | {"name": ["Renamed"]}).status_code == 303
+    assert only(session).name == "Renamed" and only(session).spec["options"]["retry_on"] == ["timeout"]
+
+
 def test_the_preview_tells_errors_politely(client: Browser) -> None:
     answer = client.login("viewer").htmx("POST", "/tasks/schedules/preview", data=FORM | {"times_at": "soon"})
     assert answer.status_code == 200 and "is not a time of day" in answer.text
@@ -243,7 +270,8 @@ def test_duplicate_and_what_was_run_before(client: Browser, session: Session, ni
     copy = client.get(f"/tasks/schedules/new?from={nightly.id}").text
     assert "Nightly scan (copy)" in copy and nightly.seed not in copy
     task = tasks.task(cast.acme)
-    assert "plugin_id" in client.get(f"/tasks/schedules/new?task={task.uuid}").text
+    page = client.get(f"/tasks/schedules/new?task={task.uuid}").text
+    assert 'id="name" name="name"' in page and f'value="{task.what}"' in page and task.input in page
 
 
 def test_a_new_task_at_another_time_is_a_schedule(client: Browser, session: Session) -> None:

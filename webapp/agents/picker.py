@@ -43,13 +43,18 @@ class Picker:
         return queries.tagged(online, self.tags, self.match) if self.mode == "tags" else online
 
 
-def read(form: MultiDict[str, str], now: datetime, organization_id: int) -> Picker:
+def chosen(form: MultiDict[str, str]) -> Picker:
+    """What was chosen, without what is offered."""
     mode = form.get("mode", "agents")
-    picker = Picker(
+    return Picker(
         mode=mode if mode in MODES else "agents", checked=list(dict.fromkeys(form.getlist("agent"))),
         tags=words(" ".join(form.getlist("target_tags"))), match="all" if form.get("match") == "all" else "any",
         q=form.get("agent_q", "").strip()[:200], online=form.get("agent_online") == "1",
     )  # fmt: skip
+
+
+def read(form: MultiDict[str, str], now: datetime, organization_id: int) -> Picker:
+    picker = chosen(form)
     picker.agents, picker.more = queries.options(
         picker.q, online=picker.online, checked=picker.checked, organization_id=organization_id, now=now
     )

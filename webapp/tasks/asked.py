@@ -39,6 +39,8 @@ def body(form: MultiDict[str, str], kind: str, picker: Picker) -> dict[str, Any]
     found: dict[str, Any] = {"type": kind, "data": data(form, kind), "options": options(form)}
     if kind != PLUGIN or form.get("on") == "agents":
         found["target"] = picker.target
+    elif form.get("object_set"):
+        found["target"] = {"object_set": form["object_set"]}
     return found
 
 
@@ -100,6 +102,11 @@ def split(text: str) -> list[str]:
         return [text]
 
 
+def join(words: Sequence[str]) -> str:
+    """What `split` takes apart again."""
+    return shlex.join(words)
+
+
 def told(errors: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:
     """Each error with the id of the field it belongs to."""
     return [{"id": _field_id(error["field"]), "message": error["message"]} for error in errors]
@@ -110,7 +117,7 @@ def _field_id(path: str) -> str:
     if head == "options":
         return f"o_{rest.partition('.')[0]}"
     if head in ("target", "when"):
-        return {"target": "where"}.get(head, head)
+        return "object_set" if rest.startswith("object_set") else {"target": "where"}.get(head, head)
     if head != "data":
         return "kind"
     name, _, last = rest.partition(".")

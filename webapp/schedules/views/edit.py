@@ -1,16 +1,21 @@
-"""Making and changing schedules, and the preview of what a rule will do."""
+"""Making and changing schedules, and the preview of what a rule will do.
+
+What runs is asked as for a new task; a spec that has no fields there is shown as programs send it.
+"""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template, request
+from flask import Blueprint, Response, request
+from werkzeug.datastructures import MultiDict
 
 from webapp import clock, htmx
 from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
+from webapp.agents import picker
 from webapp.calendars import queries as calendars
 from webapp.calendars.models import Calendar
 from webapp.calendars.zones import names as zone_names
@@ -24,8 +29,10 @@ from webapp.schedules.models import Schedule
 from webapp.schedules.preview import Preview, preview_of
 from webapp.schedules.rights import may_run
 from webapp.schedules.views.listing import PATH, get_schedule
-from webapp.tasks import launch
+from webapp.tasks import asked, launch, new_form, refill
+from webapp.tasks import spec as specs
 from webapp.tasks.models import Batch, Task
+from webapp.tasks.spec import Spec
 
 bp = Blueprint("schedule_edit", __name__, url_prefix=PATH)
 
@@ -35,8 +42,8 @@ bp = Blueprint("schedule_edit", __name__, url_prefix=PATH)
 def new() -> Response:
     """Empty, or after something that is there: a schedule (`from`), a task (`task`), a batch (`batch`)."""
     form = _form(None)
-    _begin_with(form)
-    return _page(form, None)
+    what = request.args if "kind" in request.args else _begin_with(form)
+    return _page(form, None, what)
 
 
 @bp.post("/")
@@ -47,7 +54,7 @@ def create() -> Response:
     if form.asked_for_preview:
         return _page(form, None)
     try:
-        wanted = draft.read(form.given(), now)
+        wanted = draft.read(_given(form), now)
         may_run(wanted.aim.type, organization_id)
         schedule = lifecycle.create(wanted, principal.actor, now)
     except FieldErrors as wrong:
@@ -61,8 +68,10 @@ def create() -> Response:
 def edit(schedule_id: int) -> Response:
     schedule = get_schedule(schedule_id)
     form = _form(schedule)
+    if "kind" in request.args:
+        return _page(form, schedule, request.args)
     form.fill(schedule)
-    return _page(form, schedule)
+    return _page(form, schedule, _what(form, specs.parse(schedule.spec), schedule) if schedule.spec else None)
 
 
 @bp.post("/<int:schedule_id>")
@@ -73,7 +82,7 @@ def save(schedule_id: int) -> Response:
     if form.asked_for_preview:
         return _page(form, schedule)
     try:
-        wanted = draft.read(form.given(), now, schedule, draft.aim_of(schedule))
+        wanted = draft.read(_given(form), now, schedule, draft.aim_of(schedule))
         may_run(wanted.aim.type, schedule.organization_id)
         lifecycle.edit(schedule, wanted, form.version_seen, principal.actor, now)
     except FieldErrors as wrong:
@@ -93,11 +102,20 @@ def preview() -> Response:
 
 
 def _form(schedule: Schedule | None) -> ScheduleForm:
-    form = ScheduleForm()
+    """When somebody chose another kind of task, what was typed comes in the address."""
+    typed = request.form if request.method == "POST" else request.args if "kind" in request.args else None
+    form = ScheduleForm(formdata=typed)
     form.offer(_calendars())
-    if not form.is_submitted():
+    if typed is None:
         form.timezone.data = schedule.timezone if schedule else begin_zone()
     return form
+
+
+def _given(form: ScheduleForm) -> dict[str, Any]:
+    typed = request.form
+    if "kind" not in typed:
+        return form.given()
+    return form.given() | {"spec": asked.body(typed, typed["kind"], picker.chosen(typed))}
 
 
 def begin_zone() -> str:
@@ -110,31 +128,47 @@ def _calendars() -> list[Calendar]:
     return list(calendars.listed())
 
 
-def _begin_with(form: ScheduleForm) -> None:
+def _begin_with(form: ScheduleForm) -> MultiDict[str, str] | None:
     args = request.args
     if number := args.get("from", type=int):
         source = get_schedule(number)
         form.fill(source)
         form.name.data, form.version.data, form.seed.data = f"{source.name} (copy)", "", draft.new_seed()
-    elif args.get("task"):
+        return _what(form, specs.parse(source.spec or {}), source)
+    if args.get("task"):
         task = get_or_404(Task, uuid=args["task"], deleted_at=None)
-        form.spec.data, form.name.data = _text(launch.respec(task).to_json()), task.what
-    elif args.get("batch"):
+        form.name.data = task.what
+        return _what(form, launch.respec(task), task)
+    if args.get("batch"):
         batch = get_or_404(Batch, uuid=args["batch"])
-        form.spec.data, form.name.data = _text(batch.spec), batch.what
+        form.name.data = batch.what
+        return _what(form, specs.parse(batch.spec), batch)
+    return asked.first_values(args)
+
+
+def _what(form: ScheduleForm, spec: Spec, of: Schedule | Task | Batch) -> MultiDict[str, str] | None:
+    """The fields of what runs; None for what has none, and is then shown as it is."""
+    form.spec.data = _text(spec.to_json())
+    return refill.fields(spec, of.organization_id) if spec.type in new_form.kinds() else None
 
 
 def _text(spec: dict[str, Any]) -> str:
     return json.dumps({name: part for name, part in spec.items() if part}, indent=2, ensure_ascii=False)
 
 
-def _page(form: ScheduleForm, schedule: Schedule | None, status: int = 200, theirs: Any = None) -> Response:
+def _page(
+    form: ScheduleForm, schedule: Schedule | None, what: MultiDict[str, str] | None = None, status: int = 200,
+    theirs: Any = None, errors: list[dict[str, str]] | None = None,
+) -> Response:  # fmt: skip
+    """`what`: the fields of what runs, else those that were sent, if any were."""
+    typed = request.form if what is None and "kind" in request.form else what
+    facts = new_form.context(typed) if typed is not None else {}
     allowed = principal.org_ids_with(Permission.SCHEDULES_WRITE)
-    page = render_template(
-        "schedules/edit.html", form=form, schedule=schedule, preview=preview_form(form), zones=zone_names(), theirs=theirs,
-        said=_said(form), orgs=[org for org in principal.orgs if org.id in allowed] if schedule is None else [],
-    )  # fmt: skip
-    return current_app.make_response((page, status))
+    orgs = [org for org in principal.orgs if org.id in allowed] if schedule is None else []
+    return htmx.page("schedules/edit.html", "schedules/_edit.html", status, **facts | {
+        "form": form, "schedule": schedule, "fields": typed is not None, "preview": preview_form(form), "theirs": theirs,
+        "zones": zone_names(), "errors": errors or [], "said": None if typed else _said(form), "organizations": orgs,
+        "asks": f"{PATH}/{schedule.id}/edit" if schedule else f"{PATH}/new"})  # fmt: skip
 
 
 def _said(form: ScheduleForm) -> draft.Aim | None:
@@ -154,8 +188,11 @@ def _organization(form: ScheduleForm) -> int:
 
 
 def _again(form: ScheduleForm, schedule: Schedule | None, errors: list[dict[str, str]]) -> Response:
-    form.told(errors)
-    return _page(form, schedule, 422)
+    """What is wrong with the task goes to its own fields, when there are any."""
+    mine = [each for each in errors if "kind" in request.form and each["field"].startswith("spec.")]
+    form.told(each for each in errors if each not in mine)
+    told = asked.told([{**each, "field": each["field"].removeprefix("spec.")} for each in mine])
+    return _page(form, schedule, status=422, errors=told)
 
 
 def _conflict(form: ScheduleForm, schedule: Schedule, refusal: Refused) -> Response:
@@ -163,7 +200,7 @@ def _conflict(form: ScheduleForm, schedule: Schedule, refusal: Refused) -> Respo
     theirs = {"name": schedule.name, "text": schedule.text, "by": schedule.updated_by, "at": schedule.updated_at}
     form.version.data = str(schedule.version)
     form.form_errors.append(refusal.text)
-    return _page(form, schedule, 409, theirs)
+    return _page(form, schedule, status=409, theirs=theirs)
 
 
 def preview_form(form: WhenForm) -> Preview:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 import sqlalchemy as sa
 from flask import Blueprint, Response, current_app, request
@@ -11,16 +10,12 @@ from sqlalchemy.exc import IntegrityError
 from werkzeug.datastructures import MultiDict
 
 from webapp import clock, htmx
-from webapp.access.guards import choose_organization, may, requires
+from webapp.access.guards import choose_organization, get_or_404, may, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import picker
 from webapp.db import db, writing_to
-from webapp.library import queries as library
-from webapp.library.manifest import ARCHES, PLATFORMS
-from webapp.plugins import queries as plugins
-from webapp.plugins.parameters import validate_call
-from webapp.tasks import asked, launch
+from webapp.tasks import asked, launch, new_form, refill
 from webapp.tasks.models import Batch, Task
 from webapp.tasks.spec import SpecError, parse
 from webapp.tasks.states import Trigger
@@ -31,7 +26,7 @@ bp = Blueprint("new_task", __name__, url_prefix="/tasks/new")
 @bp.get("/")
 @requires(Permission.TASKS_CREATE)
 def form() -> Response:
-    return htmx.page("tasks/new.html", "tasks/_new.html", **_context(asked.first_values(request.args)))
+    return htmx.page("tasks/new.html", "tasks/_new.html", **_context(_first_values()))
 
 
 @bp.post("/")
@@ -90,42 +85,14 @@ def _answer(batch: Batch) -> Response:
 
 def _context(given: MultiDict[str, str], times: Any = None) -> dict[str, Any]:
     """`times`: the fields of When with their errors, when these were refused."""
-    now = clock.now()
-    kinds = _kinds()
-    kind = given.get("kind") if given.get("kind") in kinds else next(iter(kinds))
-    allowed = [org for org in principal.orgs if org.id in principal.org_ids_with(Permission.TASKS_CREATE)]
-    org = next((o for o in allowed if o.slug == given.get("organization")), None) or principal.current_org or allowed[0]
-    chosen = picker.read(given, now, org.id)
-    plugin = plugins.find(given.get("plugin", ""))
-    context = {
-        "given": given, "kind": kind, "kinds": kinds, "picker": chosen, "modes": picker.MODES, "now": now,
-        "matched": chosen.matched(now, org.id), "plugins": plugins.usable(), "plugin": plugin, "options": asked.OPTIONS,
-        "option_ids": [f"o_{name}" for name in (*asked.OPTIONS, "env")],
-        "tests": library.choices(org.id), "platforms": sorted(PLATFORMS), "arches": sorted(ARCHES), "errors": [],
-        "organizations": allowed, "organization": org, "once": given.get("once") or str(uuid4()),
-    }  # fmt: skip
     when = current_app.extensions.get("when")
-    return context | {"verb": _verb(given, kind or "", context), "when": when.context(given, times) if when else {}}
+    return new_form.context(given) | {"when": when.context(given, times) if when else {}}
 
 
-def _kinds() -> dict[str, str]:
-    """A command wants its own permission; without it the choice is absent."""
-    command = principal.org_ids_with(Permission.TASKS_COMMAND)
-    return {name: label for name, label in asked.KINDS.items() if name != asked.COMMAND or command}
-
-
-def _verb(given: MultiDict[str, str], kind: str, context: dict[str, Any]) -> str:
-    """The button names what will happen."""
-    places = len(context["matched"]) if context["picker"].mode != "anyone" else 1
-    number = places if kind != asked.PLUGIN else _runs(given, context["plugin"])
-    return f"Create {number:,} task{'s' if number != 1 else ''}" if number else "Create task"
-
-
-def _runs(given: MultiDict[str, str], plugin: Any) -> int:
-    if plugin is None:
-        return 0
-    try:
-        call = validate_call(plugin.manifest, asked.data(given, asked.PLUGIN))
-    except ValueError:
-        return 0
-    return len(call.get("input_data") or [None])
+def _first_values() -> MultiDict[str, str]:
+    """What an address asks for: a plugin, a test, an agent, or what a task ran before."""
+    if not (uuid := request.args.get("from")):
+        return asked.first_values(request.args)
+    task = get_or_404(Task, uuid=uuid, deleted_at=None)
+    found = refill.fields(launch.respec(task), task.organization_id) if task.type in new_form.kinds() else None
+    return found or asked.first_values(MultiDict({"kind": task.type, "plugin": task.plugin_id or "demo"}))
