@@ -420,6 +420,8 @@ function expire(box, ms) {
   start()
 }
 
+/* A message that offers to take something back has said its word once it was taken at it. */
+on('click', '#notices [form="act"]', (event, button) => setTimeout(() => button.closest('.banner').remove()))
 hear('toast', ({ detail }) => toast(detail))
 hear('conflict', ({ detail }) => { toast({ tone: 'warning', text: 'It changed in the meantime.', ...detail }); refresh() })
 hear('list:refresh', ({ detail }) => {

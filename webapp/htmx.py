@@ -36,7 +36,7 @@ def changed(
     """
     if not wanted():
         if text:
-            flash(text)
+            tell_next_page(text, undo)
         return redirect(back, 303)  # type: ignore[return-value]
     body = render_template(fragment, **context) if fragment else ""
     response = make_response(body, status if body else 204)
@@ -49,12 +49,17 @@ def changed(
     return vary(tell(response, news))
 
 
-def moved(to: str, text: str) -> Response:
+def moved(to: str, text: str, undo: dict[str, str] | None = None) -> Response:
     """After a verb that changes more of the page than a fragment, or ends the page: a fresh one, which says so."""
-    flash(text)
+    tell_next_page(text, undo)
     if wanted():
         return vary(make_response("", 204, {"HX-Redirect": to}))
     return vary(redirect(to, 303))  # type: ignore[arg-type]
+
+
+def tell_next_page(text: str, undo: dict[str, str] | None = None) -> None:
+    """`undo`: the address that takes it back, beside the tone."""
+    flash(text, f"success {undo['url']}" if undo else "success")
 
 
 def refused(text: str, back: str, status: int = 409, refresh: str = "") -> Response:

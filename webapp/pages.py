@@ -73,7 +73,8 @@ class Flashes:
     def __iter__(self) -> Any:
         kept: Any = get_flashed_messages(with_categories=True)
         for category, text in kept:
-            yield "success" if category == "message" else category, text
+            tone, _, undo = category.partition(" ")
+            yield "success" if tone == "message" else tone, text, undo
 
 
 def can(permission: Permission, org_id: int | None = None) -> bool:

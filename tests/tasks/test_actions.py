@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from tests.browser import Browser
 from tests.cast import Cast
 from tests.tasks import made
 from webapp.tasks import queries
+from webapp.tasks.models import Task
 
 
 def test_a_deleted_task_comes_back_by_the_toast(client: Browser, session: Session, cast: Cast) -> None:
@@ -40,3 +42,23 @@ def test_a_viewer_may_do_none_of_it(client: Browser, session: Session, cast: Cas
     task = made.ended(cast.acme)
     assert client.login("viewer").post(f"/tasks/{task.uuid}/{verb}").status_code == 403
     assert f"/{verb}" not in client.htmx("GET", f"/tasks/{task.uuid}/menu").text
+
+
+@pytest.mark.parametrize("verb", ["retry", "reschedule"])
+def test_on_its_own_page_it_leads_to_what_was_made(client: Browser, session: Session, cast: Cast, verb: str) -> None:
+    task = made.ended(cast.acme, 1)
+    at = {"HX-Current-URL": f"http://localhost/tasks/{task.uuid}?tab=notes"}
+    answer = client.login("operator").htmx("POST", f"/tasks/{task.uuid}/{verb}", headers=at)
+    newest = session.scalars(sa.select(Task).order_by(Task.id.desc()).limit(1)).one()
+    assert newest.uuid != task.uuid and answer.headers["HX-Redirect"] == f"/tasks/{newest.uuid}"
+    assert "queued" in client.get(answer.headers["HX-Redirect"]).text
+
+
+def test_on_its_own_page_a_deleted_task_leads_to_the_list_with_a_way_back(
+    client: Browser, session: Session, cast: Cast
+) -> None:
+    task = made.ended(cast.acme)
+    at = {"HX-Current-URL": f"http://localhost/tasks/{task.uuid}"}
+    answer = client.login("admin").htmx("POST", f"/tasks/{task.uuid}/delete", headers=at)
+    assert answer.headers["HX-Redirect"] == "/tasks"
+    assert f'formaction="/tasks/{task.uuid}/restore"' in client.get("/tasks").text

@@ -40,7 +40,7 @@ def context() -> dict[str, Any]:
         "prefs": DEFAULTS,
         "nav": NAV,
         "banners": [Of(tone="warning", text="Redis is not reachable", href="", label="")],
-        "flashes": [("success", "Saved")],
+        "flashes": [("success", "Saved", "")],
         "server_time": datetime(2026, 11, 21, tzinfo=UTC),
     }
 

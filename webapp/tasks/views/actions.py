@@ -39,7 +39,7 @@ def run_now(task_id: str) -> Response:
 def retry(task_id: str) -> Response:
     attempt = lifecycle.retry(_task(task_id), principal.actor, clock.now())
     db.session.commit()
-    return _made(attempt, f"Retry {attempt.retry_number} is queued")
+    return _made(attempt, f"Retry {attempt.retry_number} is queued", task_id)
 
 
 @bp.post("/<task_id>/reschedule")
@@ -47,7 +47,7 @@ def retry(task_id: str) -> Response:
 def reschedule(task_id: str) -> Response:
     batch = launch.reschedule(_task(task_id), principal.actor, clock.now())
     db.session.commit()
-    return _made(_first(batch), "The same is queued again as a new task")
+    return _made(_first(batch), "The same is queued again as a new task", task_id)
 
 
 @bp.post("/<task_id>/delete")
@@ -57,6 +57,8 @@ def delete(task_id: str) -> Response:
     lifecycle.delete(task, principal.actor, clock.now())
     db.session.commit()
     undo = {"url": f"/tasks/{task.uuid}/restore"}
+    if _on_its_page(task.uuid):
+        return htmx.moved("/tasks", f"{task.what} was deleted", undo)
     return htmx.changed(None, "/tasks", f"{task.what} was deleted", refresh="tasks", undo=undo)
 
 
@@ -81,7 +83,14 @@ def _changed(text: str) -> Response:
     return htmx.changed(None, here(), text, refresh="tasks")
 
 
-def _made(task: Task, text: str) -> Response:
-    """A plain form leads to what it made; a list stays, and its toast leads there."""
+def _made(task: Task, text: str, of: str) -> Response:
+    """A plain form, and the page of the task that it was made of, lead to it; a list stays, and its toast leads there."""
     there = f"/tasks/{task.uuid}"
+    if _on_its_page(of):
+        return htmx.moved(there, text)
     return htmx.changed(None, there, text, refresh="tasks", href=there)
+
+
+def _on_its_page(uuid: str) -> bool:
+    """That page has no more to tell: its task has ended, or is gone."""
+    return here().partition("?")[0] == f"/tasks/{uuid}"

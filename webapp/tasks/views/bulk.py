@@ -145,10 +145,11 @@ def _of_batch(batch_id: str, statuses: frozenset[str]) -> list[str]:
 
 
 def _started(do: str, found: list[str], query: str | None = None) -> Response:
+    if do == "tag" and not 1 <= len(_tag()) <= tags.LONGEST:
+        return htmx.refused(f"Enter a tag of at most {tags.LONGEST} letters", here(), status=400)
     if not found:
         text = "None of these tasks failed" if do == "retry_failed" else "Nothing is selected"
         return htmx.refused(text, here(), refresh="tasks")
-    facts: dict[str, Any] = {"tag": _tag()} if do == "tag" else {}
     whose: dict[int, list[str]] = {}
     known = rows.organizations(found)
     for uuid in found:
@@ -158,16 +159,18 @@ def _started(do: str, found: list[str], query: str | None = None) -> Response:
         return htmx.refused("There is no such task. It may have been deleted", here(), refresh="tasks")
     now = clock.now()
     return _told([
-        operations.start(_verb(do), uuids, organization_id, principal.actor, now, query=query, facts=facts)
+        operations.start(_verb(do), uuids, organization_id, principal.actor, now, query=query, facts=_facts(do))
         for organization_id, uuids in whose.items()
     ])  # fmt: skip
 
 
+def _facts(do: str) -> dict[str, str]:
+    """What else the verb has to know."""
+    return {"tag": _tag()} if do == "tag" else {}
+
+
 def _tag() -> str:
-    tag = request.form.get("tag", "").strip()
-    if not tag or len(tag) > tags.LONGEST:
-        raise Problem(422, errors=[{"field": "tag", "message": f"Enter a tag of at most {tags.LONGEST} letters"}])
-    return tag
+    return " ".join(request.form.get("tag", "").split())
 
 
 def _told(started: list[Operation]) -> Response:
@@ -202,7 +205,7 @@ def _words(started: list[Operation]) -> str:
 
 def _grown(do: str, query: str, total: int) -> Response:
     """Not what was confirmed: it has to be confirmed with the true number."""
-    there = Address.of(MultiDict(parse_qsl(query))).url("/tasks/bulk", do=do)
+    there = Address.of(MultiDict(parse_qsl(query))).url("/tasks/bulk", do=do, **_facts(do))
     text = f"Now {total:,} match. Confirm again"
     if not htmx.wanted():
         flash(text, "warning")
