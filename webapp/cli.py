@@ -46,6 +46,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "migrate": "database",
         "config": "about",
         "doctor": "doctor",
+        "signing-key": "signing",
         "version": "about",
     },
 }

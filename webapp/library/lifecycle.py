@@ -54,18 +54,20 @@ def edit(
 
 def upload(
     test: Test, source: BinaryIO, data: Path, by: Actor, now: datetime, *, platform: str = "", arch: str = "",
-    version: int | None = None,
+    version: int | None = None, sha256: str = "",
 ) -> Build:  # fmt: skip
     """Takes the bytes in. Where it runs is read from them; a script may be bound to a platform by its owner."""
     try:
-        stored_as, size, sha256 = store.keep(data, test.organization_id, source, MAX_SIZE)
+        stored_as, size, taken = store.keep(data, test.organization_id, source, MAX_SIZE)
     except store.TooLarge:
         raise ManifestError("file", f"The file is too large; {MAX_SIZE:,} bytes are allowed.") from None
     try:
+        if sha256 and sha256.lower() != taken:
+            raise ManifestError("sha256", f"The file that arrived has the SHA-256 {taken}. Send it again")
         facts = _bound(manifest.inspect(store.path_of(data, test.organization_id, stored_as)), platform, arch)
         build = Build(
             organization_id=test.organization_id, test_id=test.id, platform=facts.platform, arch=facts.arch,
-            version=_next_version(test, facts, version), sha256=sha256, size=size, stored_as=stored_as,
+            version=_next_version(test, facts, version), sha256=taken, size=size, stored_as=stored_as,
             enabled=True, created_at=now, created_by=by.name,
         )  # fmt: skip
         with writing_to(test.organization_id):

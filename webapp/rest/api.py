@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from webapp.errors import Problem, answer
 from webapp.files.store import TooLarge
+from webapp.library.manifest import ManifestError
 from webapp.objects.values import FieldErrors
 from webapp.rest import documents
 from webapp.rest.section import sections
@@ -24,6 +25,11 @@ def fields_are_wrong(error: FieldErrors | SpecError) -> Response:
 @bp.errorhandler(FilterError)
 def filter_is_wrong(error: FilterError) -> Response:
     return answer(Problem(422, errors=[{"field": error.key, "message": error.text}]))
+
+
+@bp.errorhandler(ManifestError)
+def program_is_wrong(error: ManifestError) -> Response:
+    return answer(Problem(422, errors=[{"field": error.field, "message": error.text}]))
 
 
 @bp.errorhandler(TooLarge)

@@ -147,7 +147,8 @@ def _response(call: Call, path: Json) -> Response:
     response = jsonify(body)
     response.status_code = status or call.status
     response.headers.update(headers)
-    response.set_etag(etag(body))
+    if "ETag" not in headers:
+        response.set_etag(etag(body))
     return response
 
 

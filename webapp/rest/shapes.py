@@ -13,6 +13,7 @@ from webapp import clock
 from webapp.access.principal import principal
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.events import Event
 from webapp.plugins.catalogue import find
 from webapp.processes import beats
 from webapp.rest.reading import asked
@@ -94,6 +95,17 @@ BATCH = answered(
     trigger=Text(choices=tuple(Trigger)),
     created_at=Moment(),
     created_by=Text(),
+)
+EVENT = answered(
+    "Event",
+    at=Moment(),
+    kind=Text(about="task.created, task.moved, note.added …"),
+    before=Text(null=True, about="The status before."),
+    after=Text(null=True, about="The status after."),
+    reason=Text(null=True),
+    text=Text(null=True),
+    by=Text(about="Who or what did it."),
+    data=Named(null=True),
 )
 TASK_OR_BATCH = OneOf(of=(TASK, BATCH), about="The task; where several were made, their batch.")
 
@@ -200,6 +212,19 @@ def batch(row: Batch, counts: dict[str, int], task_ids: Iterable[str] | None = N
         "trigger": row.trigger,
         "created_at": clock.iso(row.created_at),
         "created_by": row.created_by,
+    }
+
+
+def event(row: Event) -> Json:
+    return {
+        "at": clock.iso(row.at),
+        "kind": row.kind,
+        "before": row.before,
+        "after": row.after,
+        "reason": row.reason,
+        "text": row.text,
+        "by": row.actor,
+        "data": row.data,
     }
 
 

@@ -18,9 +18,9 @@ from webapp.rest.objects import OBJECT
 from webapp.rest.objects import form as object_form
 from webapp.rest.pages import PAGE, list_of, listed, oldest_first
 from webapp.rest.section import Answer, Section
-from webapp.rest.shapes import WHY, answered
+from webapp.rest.shapes import EVENT, WHY, answered
 from webapp.rest.tasks import found
-from webapp.rest.values import Flag, Json, Moment, Named, Shape, Text
+from webapp.rest.values import Flag, Json, Shape, Text
 from webapp.tasks import rows
 from webapp.tasks.states import WAITING
 
@@ -32,18 +32,6 @@ SEEN = Shape(name="SeenObject", fields={**OBJECT.fields, **answered(
     input_key=Text(about="The object that the task started from."),
     created=Flag(about="It was new."),
 ).fields})  # fmt: skip
-
-EVENT = answered(
-    "Event",
-    at=Moment(),
-    kind=Text(about="task.created, task.moved, note.added …"),
-    before=Text(null=True, about="The status before."),
-    after=Text(null=True, about="The status after."),
-    reason=Text(null=True),
-    text=Text(null=True),
-    by=Text(about="Who or what did it."),
-    data=Named(null=True),
-)
 
 
 @section.get("/tasks/<task_id>/files/", needs=(P.TASKS_READ, P.FILES_READ), query=PAGE, answer=list_of(FILE))
@@ -64,7 +52,7 @@ def events_of(task_id: str) -> Answer:
 
     Every move: from, to, when, who, why; and every note.
     """
-    return oldest_first(rows.events_of(found(task_id)), Event.id, _event)
+    return oldest_first(rows.events_of(found(task_id)), Event.id, shapes.event)
 
 
 @section.get("/tasks/<task_id>/why", needs=(P.TASKS_READ,), answer=list_of(WHY))
@@ -81,16 +69,3 @@ def why_of(task_id: str) -> Answer:
 def _seen(link: ObjectTask) -> Json:
     seen = object_form(db.session.get_one(Object, link.object_id))
     return seen | {"plugin_id": link.plugin_id, "input_key": link.input_key, "created": link.created}
-
-
-def _event(row: Event) -> Json:
-    return {
-        "at": clock.iso(row.at),
-        "kind": row.kind,
-        "before": row.before,
-        "after": row.after,
-        "reason": row.reason,
-        "text": row.text,
-        "by": row.actor,
-        "data": row.data,
-    }

@@ -96,6 +96,19 @@ class Whole(Value):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Number(Value):
+    """Any number: for what was measured."""
+
+    def read(self, given: Any) -> float:
+        if isinstance(given, bool) or not isinstance(given, int | float):
+            raise ValueError("Enter a number")
+        return given
+
+    def type(self) -> Json:
+        return {"type": "number"}
+
+
+@dataclass(frozen=True, kw_only=True)
 class Flag(Value):
     def read(self, given: Any) -> bool:
         if not isinstance(given, bool):
