@@ -32,6 +32,9 @@ SECTIONS: dict[str, dict[str, str]] = {
         "notes": "client.tasks",
         "files": "client.files",
         "schedules": "client.schedules",
+        "agents": "client.agents",
+        "enrolment-token": "client.enrolment",
+        "tests": "client.tests",
         "open": "client.pages",
     },
     "Run an agent": {

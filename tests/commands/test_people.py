@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy.orm import Session
 
+from tests.agent_api.caller import enrol
 from tests.browser import Browser
 from tests.cast import PASSWORD, Cast
 from webapp import cli, config
@@ -160,3 +161,13 @@ def test_without_a_database_it_says_what_to_do(tmp_path: Path) -> None:
     own: dict[str, str | None] = {field.metadata["env"]: None for field in config.settings_fields()}
     answer = CliRunner().invoke(cli.muster, ["user", "list"], env=own | {"MUSTER_DATA": str(tmp_path)})
     assert answer.exit_code == exits.FAILED and "muster migrate" in answer.output
+
+
+def test_an_enrolment_token_is_made_beside_the_database(muster: Muster, client: Browser, session: Session) -> None:
+    assert "say --org: acme, globex" in muster("enrolment-token", "create").output
+    made = muster("enrolment-token", "create", "--org", "acme", "-t", "web", "--uses", "2", "--expires", "12h")
+    assert made.exit_code == exits.OK and made.output.startswith("enr_") and made.output.count("\n") == 1
+    answer = enrol(client, made.output.strip(), "web-1")
+    assert answer.status_code == 201 and answer.json["organization"] == "acme"
+    wrong = muster("enrolment-token", "create", "--org", "acme", "--uses", "0")
+    assert (wrong.exit_code, "lets 1 to 1,000 hosts in" in wrong.output) == (exits.USAGE, True)

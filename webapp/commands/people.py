@@ -18,6 +18,7 @@ from webapp.access.permissions import Permission
 from webapp.commands.exits import FAILED, NOT_ALLOWED, NOT_FOUND, USAGE, Exit
 from webapp.db import core, db, unit
 from webapp.events import Actor
+from webapp.refusal import Refused
 from webapp.tasks import duration
 
 
@@ -130,6 +131,29 @@ def create_organization(name: str, slug: str | None) -> None:
     click.echo(slug)
 
 
+def enrolment_token(
+    org: str | None, *, tags: list[str], max_uses: int, expires: str, note: str, network: str
+) -> str:  # fmt: skip
+    """A token that lets hosts in, made beside the database."""
+    from webapp.agents import enrolment
+
+    life = _length(expires)
+    with _unit() as (by, now):
+        try:
+            return enrolment.create_token(
+                _organization(org).id,
+                by,
+                now,
+                tags=tags,
+                max_uses=max_uses,
+                expires_in=life,
+                note=note,
+                network=network,
+            )[0]
+        except Refused as refusal:
+            raise Exit(USAGE, refusal.text) from None
+
+
 @contextmanager
 def _unit() -> Iterator[tuple[Actor, datetime]]:
     settings = config.load()
@@ -194,13 +218,17 @@ def _permission(text: str) -> Permission:
 
 
 def _life(text: str) -> timedelta:
-    try:
-        life = timedelta(seconds=duration.seconds(text))
-    except ValueError as error:
-        raise Exit(USAGE, f"--expires {text}: {error}") from None
+    life = _length(text)
     if not timedelta(0) < life <= tokens.LONGEST:
         raise Exit(USAGE, "--expires: a token lives for a year at most")
     return life
+
+
+def _length(text: str) -> timedelta:
+    try:
+        return timedelta(seconds=duration.seconds(text))
+    except (ValueError, OverflowError) as error:
+        raise Exit(USAGE, f"--expires {text}: {error}") from None
 
 
 def _shown(person: User) -> dict[str, Any]:

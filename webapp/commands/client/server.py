@@ -52,6 +52,12 @@ class Server:
         headers = {"Idempotency-Key": str(uuid.uuid4())}
         return json.loads(self.send("POST", path_of(path), {} if body is None else body, headers).read())
 
+    def upload(self, *path: object, file: tuple[str, bytes], fields: Json) -> Any:
+        """A file and what is said of it, as a form."""
+        mark = uuid.uuid4().hex
+        headers = {"Idempotency-Key": str(uuid.uuid4()), "Content-Type": f"multipart/form-data; boundary={mark}"}
+        return json.loads(self.send("POST", path_of(path), _form(mark, file, fields), headers).read())
+
     def pieces(self, *path: object, limit: int | None, **query: Any) -> Iterator[Json]:
         """The items of a list, fetched as they are needed."""
         cursor: str | None = None
@@ -64,7 +70,7 @@ class Server:
                 return
 
     def send(
-        self, method: str, path: str, body: Json | None = None, headers: dict[str, str] | None = None
+        self, method: str, path: str, body: Json | bytes | None = None, headers: dict[str, str] | None = None
     ) -> http.client.HTTPResponse:
         """An answer whose body has not been read. Raises Exit with the code and words for whatever went wrong."""
         for turn in range(TURNS):
@@ -79,14 +85,14 @@ class Server:
         return answer
 
     def _ask(
-        self, method: str, path: str, body: Json | None, headers: dict[str, str], again: bool
+        self, method: str, path: str, body: Json | bytes | None, headers: dict[str, str], again: bool
     ) -> http.client.HTTPResponse:
         headers = {"User-Agent": f"muster/{VERSION}", "Accept": "application/json"} | headers
         if self.token:
             headers["Authorization"] = f"Bearer {self.token}"
-        data = None if body is None else json.dumps(body).encode()
+        data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         if data is not None:
-            headers["Content-Type"] = "application/json"
+            headers.setdefault("Content-Type", "application/json")
         kept = self._line is not None
         try:
             line = self._line = self._line or self._connection()
@@ -131,6 +137,18 @@ def path_of(parts: tuple[object, ...], query: Json | None = None) -> str:
     address = "".join(f"/{quote(str(part), safe='')}" for part in parts)
     pairs = [(name, value) for name, value in (query or {}).items() if value is not None]
     return f"{PREFIX}{address}" + (f"?{urlencode(pairs, doseq=True)}" if pairs else "")
+
+
+def _form(mark: str, file: tuple[str, bytes], fields: Json) -> bytes:
+    name, content = file
+    texts = [
+        f'--{mark}\r\nContent-Disposition: form-data; name="{key}"\r\n\r\n{value}\r\n' for key, value in fields.items()
+    ]
+    texts.append(
+        f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="{quote(name)}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    return "".join(texts).encode() + content + f"\r\n--{mark}--\r\n".encode()
 
 
 def _told(problem: Json) -> str:
