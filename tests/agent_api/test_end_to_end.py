@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import socket
-import subprocess
-import sys
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from tests.agent_api.site import PATIENCE, Host, Server
 from tests.cast import Cast
 from tests.tasks import made
 from tests.workers.processes import alive, until
@@ -27,77 +22,7 @@ from webapp.library import lifecycle as library
 from webapp.tasks import lifecycle as tasks
 from webapp.tasks import output
 from webapp.tasks.models import Task
-from workers.agent import build, exits
-
-PATIENCE = 90
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Server:
-    """Web and loops on the test's own database and broker; web can be taken away and brought back."""
-
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        self.port, self.folder = free_port(), folder
-        own = {
-            "MUSTER_DATA": settings.data, "DATABASE_URL": settings.database_url, "REDIS_URL": settings.redis_url,
-            "SECRET_KEY": "for-tests", "PORT": self.port, "MUSTER_WAKE_PORT": free_port(), "MUSTER_WEB_WORKERS": 1,
-        }  # fmt: skip
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
-        self.env = clean | {name: str(value) for name, value in own.items()}
-        self.env.pop("PROMETHEUS_MULTIPROC_DIR", None)
-        self.url = f"http://127.0.0.1:{self.port}"
-        self.loops = self.part("loops")
-        self.web = self.part("web")
-        until(self.answers, PATIENCE)
-
-    def part(self, name: str) -> subprocess.Popen[bytes]:
-        with (self.folder / f"{name}.log").open("ab") as log:
-            return subprocess.Popen([sys.executable, "-m", "webapp.cli", name], env=self.env, stdout=log, stderr=log)
-
-    def answers(self) -> bool:
-        try:
-            with urllib.request.urlopen(f"{self.url}/healthz", timeout=5) as answer:
-                return bool(answer.status == 200)
-        except OSError:
-            return False
-
-    def take_web_away(self) -> None:
-        self.web.terminate()
-        self.web.wait(60)
-
-    def bring_web_back(self) -> None:
-        self.web = self.part("web")
-        until(self.answers, PATIENCE)
-
-    def end(self) -> None:
-        for part in (self.web, self.loops):
-            if part.poll() is None:
-                part.terminate()
-                part.wait(60)
-
-
-class Host:
-    """The packed program, enrolled and running."""
-
-    def __init__(self, server: Server, folder: Path, token: str) -> None:
-        self.work, self.program = folder / "work", folder / "muster-agent.pyz"
-        build.build(str(self.program))
-        asked = [sys.executable, "-I", str(self.program), "enrol", "--server", server.url, "--work-dir", str(self.work)]
-        subprocess.run(asked, input=token.encode(), check=True, capture_output=True, timeout=PATIENCE)
-        with (folder / "agent.log").open("ab") as log:
-            argv = [sys.executable, "-I", str(self.program), "run", "--work-dir", str(self.work), "--kill"]
-            self.process = subprocess.Popen(argv, stderr=log)
-
-    def end(self) -> None:
-        if self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            self.process.wait(60)
+from workers.agent import exits
 
 
 @pytest.fixture

@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import signal
 import subprocess
+import sys
+from pathlib import Path
 
+import pytest
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.agent_api.caller import enrol
 from tests.browser import Browser
 from tests.cast import Cast
+from tests.rest.conftest import url as url  # a fixture
+from tests.workers.processes import alive, until
 from webapp import clock
 from webapp.agent_api import openapi
 from webapp.agents import enrolment
+from webapp.agents.models import Agent
 from webapp.events import SYSTEM
 from workers.agent import protocol as p
 
@@ -38,6 +46,64 @@ def test_the_script_is_whole_and_names_this_server(client: Browser, published: s
     assert subprocess.run(["sh", "-n", script], check=False).returncode == 0
     told = subprocess.run(["sh", script], env={"PATH": os.environ["PATH"]}, capture_output=True, text=True, check=False)
     assert told.returncode == 1 and "MUSTER_ENROLMENT_TOKEN" in told.stderr
+
+
+TOOLS = ("sh", "chmod", "curl", "dirname", "id", "mkdir", "mv", "nohup", "rm", "sleep", "tail")
+
+
+@pytest.fixture
+def tools(tmp_path: Path) -> Path:
+    """All that the script finds: no systemctl, so that nothing is installed on the machine of the tests."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    for name in TOOLS:
+        (folder / name).symlink_to(shutil.which(name) or "/nowhere")
+    (folder / "python3").symlink_to(os.path.realpath(sys.executable))
+    return folder
+
+
+def install(url: str, tools: Path, token: str, work: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    env = {"PATH": str(tools), "HOME": str(work.parent), "MUSTER_WORK_DIR": str(work), "MUSTER_ENROLMENT_TOKEN": token}
+    line = f"curl -fsSL {url}/agents/install.sh | sh"
+    return subprocess.run(
+        ["/bin/sh", "-c", line], env=env | more, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_the_one_line_brings_an_agent_that_is_heard(
+    url: str, published: str, tools: Path, session: Session, cast: Cast, tmp_path: Path
+) -> None:
+    text, token = enrolment.create_token(cast.acme, SYSTEM, clock.now(), tags=["prod"])
+    session.commit()
+    work = tmp_path / "agent of mine"
+    done = install(url, tools, text, work, MUSTER_TAGS="web eu")
+    assert done.returncode == 0, done.stderr
+    assert "systemd does not run on this host" in done.stderr and "The agent runs as process" in done.stdout
+    assert work.stat().st_mode & 0o777 == 0o700 and text not in done.stdout + done.stderr
+    pid = int(done.stdout.split("process ")[1].split()[0])
+    try:
+        agent = until(lambda: heard(session), 60)
+        assert (agent.tags, agent.enrolled_with_id) == (["eu", "prod", "web"], token.id)
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        until(lambda: not alive(pid), 60)
+
+
+def test_the_one_line_may_leave_the_start_to_others(
+    url: str, published: str, tools: Path, session: Session, cast: Cast, tmp_path: Path
+) -> None:
+    text, _ = enrolment.create_token(cast.acme, SYSTEM, clock.now())
+    session.commit()
+    done = install(url, tools, text, tmp_path / "agent", MUSTER_START="no")
+    assert done.returncode == 0 and f"run --work-dir {tmp_path / 'agent'}" in done.stdout
+    refused = install(url, tools, "enr_wrong_one", tmp_path / "other")
+    assert refused.returncode != 0 and "Start it with" not in refused.stdout
+
+
+def heard(session: Session) -> Agent | None:
+    found = session.query(Agent).filter(Agent.last_seen_at.is_not(None)).one_or_none()
+    session.commit()
+    return found
 
 
 def test_enrolment_over_http(client: Browser, session: Session, cast: Cast) -> None:

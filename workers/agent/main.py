@@ -96,9 +96,12 @@ def install(options: argparse.Namespace) -> int:
         return _told("install needs the .pyz", exits.USAGE)
     command = [sys.executable, "-I", program, "run", "--work-dir", work_dir]
     if options.print:
-        print(service.systemd_unit(command), end="")
-    else:
-        service.install(command, print)
+        print(service.text(command, work_dir), end="")
+        return exits.OK
+    try:
+        service.install(command, work_dir, print)
+    except service.NoService as error:
+        return _told(error, exits.NO_SERVICE)
     return exits.OK
 
 
@@ -142,7 +145,7 @@ def _parser() -> argparse.ArgumentParser:
     made.add_argument("--json", action="store_true")
     command(queue, "The results that wait for the server.")
     made = command(install, "Start the agent with this host.")
-    made.add_argument("--print", action="store_true", help="print the systemd unit only")
+    made.add_argument("--print", action="store_true", help="print the systemd unit or launchd job only")
     command(unenrol, "Tell the server to forget this agent.")
     command(version, "Print the version.")
     return parser
