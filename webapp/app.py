@@ -44,6 +44,8 @@ FEATURES = (
     "webapp.schedules.views.edit",
     "webapp.schedules.views.upcoming",
     "webapp.schedules.views.when",
+    "webapp.plugins.views",
+    "webapp.objects.views",
     "webapp.calendars.views.calendars",
     "webapp.calendars.views.calendar",
     "webapp.library.views.tests",

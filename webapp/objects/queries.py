@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import sqlalchemy as sa
 
 from webapp.db import db
@@ -11,6 +13,34 @@ from webapp.objects.models import Object, ObjectTask
 def listed(type: str = "") -> sa.Select[Object]:
     found = sa.select(Object).where(Object.deleted_at.is_(None))
     return found.where(Object.type == type) if type else found
+
+
+def page(type: str, q: str, per: int, after: int | None = None) -> tuple[list[Object], int | None]:
+    """Newest first, and the id to go on after."""
+    found = listed(type)
+    for word in q.split():
+        found = found.where(Object.key.icontains(word, autoescape=True))
+    if after is not None:
+        found = found.where(Object.id < after)
+    rows = list(db.session.scalars(found.order_by(Object.id.desc()).limit(per + 1)))
+    return rows[:per], rows[per - 1].id if len(rows) > per else None
+
+
+def counts() -> dict[str, int]:
+    """How many there are of each type."""
+    counted = (
+        sa.select(Object.type, sa.func.count().label("number")).where(Object.deleted_at.is_(None)).group_by(Object.type)
+    )
+    return {row.type: row.number for row in db.session.execute(counted)}
+
+
+def named(organization_id: int, references: Iterable[tuple[str, str]]) -> dict[tuple[str, str], int]:
+    """The ids of those (type, key) that there are."""
+    wanted = set(references)
+    rows = db.session.execute(sa.select(Object.id, Object.type, Object.key).where(
+        Object.organization_id == organization_id, Object.key.in_({key for _, key in wanted}), Object.deleted_at.is_(None)
+    ))  # fmt: skip
+    return {(row.type, row.key): row.id for row in rows if (row.type, row.key) in wanted}
 
 
 def by_key(type: str, key: str, organization_id: int) -> Object | None:

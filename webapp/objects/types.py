@@ -92,12 +92,17 @@ def parse_key(type: str, key: str) -> dict[str, Any]:
 
 def references(type: str, fields: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(type, key) of the objects that these cleaned fields name, whether they exist or not."""
+    return list(referring(type, fields).values())
+
+
+def referring(type: str, fields: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+    """The same by the name of the field."""
     if type == "finding":
-        return [(fields["object_type"], fields["object_key"])]
+        return {"object_key": (fields["object_type"], fields["object_key"])}
     network = fields.get("network", INTERNET)
-    named = [(field.refers, fields.get(field.name)) for field in type_of(type).fields if field.refers]
-    found = [(kind, _key_of(kind, network, value)) for kind, value in named if value]
-    return [(kind, key) for kind, key in found if key]
+    named = [(each.name, each.refers, fields.get(each.name)) for each in type_of(type).fields if each.refers]
+    found = {name: (kind, _key_of(kind, network, value)) for name, kind, value in named if value}
+    return {name: (kind, key) for name, (kind, key) in found.items() if key}
 
 
 def _key_of(kind: str, network: str, value: Any) -> str:

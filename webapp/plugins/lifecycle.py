@@ -15,6 +15,7 @@ from webapp.events import Actor
 from webapp.plugins import parameters
 from webapp.plugins.discovery import Plugin
 from webapp.plugins.models import PluginSetting
+from webapp.refusal import Refused
 from webapp.seal import Place, Seal
 
 
@@ -28,10 +29,21 @@ def switch(plugin: Plugin, organization_id: int, on: bool, by: Actor, now: datet
 
 
 def configure(
-    plugin: Plugin, organization_id: int, given: Mapping[str, Any], seal: Seal, by: Actor, now: datetime
+    plugin: Plugin,
+    organization_id: int,
+    given: Mapping[str, Any],
+    seal: Seal,
+    by: Actor,
+    now: datetime,
+    seen: int | None = None,
 ) -> PluginSetting:
-    """Replaces the settings. A secret that is left out stays; null forgets it. FieldErrors names what cannot be used."""
+    """Replaces the settings. A secret that is left out stays; null forgets it. FieldErrors names what cannot be used.
+
+    `seen`: the version that the change was made to; Refused when there is a newer one.
+    """
     row = _row(plugin, organization_id)
+    if seen is not None and seen != row.version:
+        raise Refused("stale", "Somebody changed these settings meanwhile. Review them, then save again")
     values = parameters.clean(plugin.manifest.settings, given, "settings")
     secret = {each.name for each in plugin.manifest.settings if each.type == "secret"}
     row.version = row.version + 1

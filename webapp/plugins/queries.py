@@ -35,6 +35,29 @@ def switched_off() -> set[str]:
     return set(db.session.scalars(sa.select(PluginSetting.plugin_id).where(PluginSetting.enabled.is_(False))))
 
 
+def off_in() -> dict[str, set[int]]:
+    """Where each plugin is switched off."""
+    rows = db.session.execute(
+        sa.select(PluginSetting.plugin_id, PluginSetting.organization_id).where(PluginSetting.enabled.is_(False))
+    )
+    found: dict[str, set[int]] = {}
+    for plugin_id, organization_id in rows:
+        found.setdefault(plugin_id, set()).add(organization_id)
+    return found
+
+
+def matching(q: str) -> Sequence[Plugin]:
+    """By name; the words may stand in its id, its description, or in what it takes and makes."""
+    words = q.lower().split()
+    found = [plugin for plugin in catalogue().plugins.values() if all(word in _said(plugin) for word in words)]
+    return sorted(found, key=lambda plugin: plugin.manifest.name.lower())
+
+
+def _said(plugin: Plugin) -> str:
+    told = plugin.manifest
+    return " ".join((told.id, told.name, told.description, *told.consumes, *told.produces)).lower()
+
+
 def usable(executor: str = "worker") -> Sequence[Plugin]:
     """Those that a new task may choose, by name."""
     off = switched_off()

@@ -15,6 +15,7 @@ from sqlalchemy.orm import defer
 
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.objects.models import ObjectTask
 from webapp.tasks import matching
 from webapp.tasks.answers import Answers
 from webapp.tasks.filters import Filter
@@ -249,6 +250,23 @@ def ids(chosen: Filter, cap: int = ID_CAP) -> list[str]:
             sa.select(Task.uuid).where(*where(chosen), Task.latest.is_(True)).order_by(Task.id).limit(cap)
         )
     )
+
+
+def of_plugin(plugin_id: str, organization_id: int, limit: int) -> list[Row]:
+    """Its newest tasks."""
+    return _newest(limit, Task.plugin_id == plugin_id, Task.organization_id == organization_id, Task.latest.is_(True))
+
+
+def that_saw(object_id: int, limit: int) -> list[Row]:
+    """The newest tasks that made an object, or saw it again."""
+    seen = sa.select(ObjectTask.task_id).where(ObjectTask.object_id == object_id)
+    return _newest(limit, Task.id.in_(seen))
+
+
+def _newest(limit: int, *conditions: Any) -> list[Row]:
+    rows = sa.select(*COLUMNS).where(*conditions, Task.deleted_at.is_(None))
+    newest = rows.order_by(Task.batch_id.desc(), Task.id.desc()).limit(limit)
+    return [Row(values) for values in db.session.execute(newest)]
 
 
 def chain(task: Task) -> list[Task]:
