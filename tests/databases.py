@@ -6,7 +6,6 @@ import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,31 @@ from webapp.db import core, db, unit
 
 KINDS = ("sqlite", "postgres")
 QUICK = ("fsync", "synchronous_commit", "full_page_writes")  # nobody needs these databases after a power cut
+
+# Back to the template: deleting few rows is ten times as fast as copying three hundred files. Triggers keep still.
+RENEW = """
+CREATE SCHEMA kept;
+DO $$ DECLARE name text; filled boolean; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM public.%I)', name) INTO filled;
+    IF filled THEN EXECUTE format('CREATE TABLE kept.%I AS TABLE public.%I', name, name); END IF;
+  END LOOP;
+END $$;
+CREATE TABLE kept_numbers AS SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public';
+ALTER TABLE kept_numbers SET SCHEMA kept;
+CREATE FUNCTION kept.renew() RETURNS void LANGUAGE plpgsql SET session_replication_role = replica AS $$
+DECLARE name text; number bigint; BEGIN
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' LOOP
+    EXECUTE format('DELETE FROM public.%I', name);
+  END LOOP;
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'kept' AND tablename <> 'kept_numbers' LOOP
+    EXECUTE format('INSERT INTO public.%I SELECT * FROM kept.%I', name, name);
+  END LOOP;
+  FOR name, number IN SELECT * FROM kept.kept_numbers LOOP
+    PERFORM setval(format('public.%I', name)::regclass, coalesce(number, 1), number IS NOT NULL);
+  END LOOP;
+END $$;
+"""
 
 
 class Sqlite:
@@ -41,20 +65,23 @@ class Postgres:
         self.folder = folder
         self.server = start(folder)
         self.url = sa.make_url(self.server.get_uri())
-        self.names = (f"test_{number}" for number in count())
         self.admin = sa.create_engine(self.url, isolation_level="AUTOCOMMIT")
         for setting in QUICK:
             self.ask(f"ALTER SYSTEM SET {setting} TO off")
         self.ask("SELECT pg_reload_conf()")
-        self.ask("CREATE DATABASE template_muster")
-        self.cast = built(self.named("template_muster"), folder)
+        self.ask("CREATE DATABASE muster")
+        self.cast = built(self.named("muster"), folder)
+        self.inside = sa.create_engine(self.named("muster"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        with self.inside.connect() as connection:
+            connection.execution_options(no_parameters=True).exec_driver_sql(RENEW)
 
     @contextmanager
     def copy(self, _folder: Path) -> Iterator[str]:
-        name = next(self.names)
-        self.ask(f"CREATE DATABASE {name} TEMPLATE template_muster STRATEGY FILE_COPY")
-        yield self.named(name)
-        self.ask(f"DROP DATABASE {name} WITH (FORCE)")
+        """One after the other the tests of this process get the same database, as good as new."""
+        yield self.named("muster")
+        self.ask("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'muster'")
+        with self.inside.connect() as connection:
+            connection.exec_driver_sql("SELECT kept.renew()")
 
     def ask(self, statement: str) -> None:
         with self.admin.connect() as connection:

@@ -16,7 +16,7 @@ from flask import Flask
 
 from webapp import clock, polling, queue
 from webapp.access import facts, sessions
-from webapp.polling import MASK, Kind
+from webapp.polling import Kind
 from webapp.security import HEADERS, form_token
 
 Environ = dict[str, Any]
@@ -44,9 +44,8 @@ class Gate:
         fragment = polling.fragments.get(tag)
         if fragment is None:
             return self.inner(environ, start)
-        body = fragment.body.replace(MASK, form_token(self.key, secret).encode())
-        kept = [pair for pair in fragment.headers if pair[0] not in ("Content-Length", "Cache-Control", "Vary")]
-        start("200 OK", [*kept, *ALWAYS, ("ETag", tag), ("Content-Length", str(len(body)))])
+        body = fragment.for_token(form_token(self.key, secret))
+        start("200 OK", [*fragment.headers, *ALWAYS, ("ETag", tag), ("Content-Length", str(len(body)))])
         return [body]
 
     def tag(self, kind: Kind, secret: str, environ: Environ) -> str | None:

@@ -31,6 +31,8 @@ View = Callable[..., Any]
 # Fragments are shared by all who have the same rights; each reader gets their own form token in this place.
 MASK = f"form-token-{secrets.token_hex(16)}".encode()
 
+SET_ANEW = ("Content-Length", "Cache-Control", "Vary")  # on every answer, also on one from here
+
 
 class Kind(NamedTuple):
     """What a tag depends on: this reader alone, all their organisations, a clock that ticks every so many seconds."""
@@ -125,9 +127,16 @@ def canonical(query: str) -> str:
     return urlencode(sorted(parse_qsl(query)))
 
 
-class Fragment(NamedTuple):
-    headers: list[tuple[str, str]]
-    body: bytes
+class Fragment:
+    """A rendered answer, cut where each reader's own form token stands."""
+
+    def __init__(self, headers: Iterable[tuple[str, str]], body: bytes) -> None:
+        self.headers = [pair for pair in headers if pair[0] not in SET_ANEW]
+        self.size = len(body)
+        self.pieces = body.split(MASK)
+
+    def for_token(self, token: str) -> bytes:
+        return token.encode().join(self.pieces)
 
 
 class Fragments:
@@ -147,12 +156,12 @@ class Fragments:
 
     def put(self, tag: str, fragment: Fragment) -> None:
         with self.lock:
-            if tag in self.kept or len(fragment.body) > self.bytes // 4:
+            if tag in self.kept or fragment.size > self.bytes // 4:
                 return
             self.kept[tag] = fragment
-            self.held += len(fragment.body)
+            self.held += fragment.size
             while len(self.kept) > self.most or self.held > self.bytes:
-                self.held -= len(self.kept.popitem(last=False)[1].body)
+                self.held -= self.kept.popitem(last=False)[1].size
 
 
 fragments = Fragments()
@@ -171,13 +180,12 @@ def _rendered(tag: str, render: Callable[[], Any]) -> Response:
             response = make_response(render())
         finally:
             del g.csrf_mask
-        fragment = Fragment(list(response.headers), response.get_data())
+        fragment = Fragment(response.headers, response.get_data())
         if response.status_code != 200:
-            response.set_data(fragment.body.replace(MASK, csrf_token().encode()))
+            response.set_data(fragment.for_token(csrf_token()))
             return response
         fragments.put(tag, fragment)
-    body = fragment.body.replace(MASK, csrf_token().encode()) if MASK in fragment.body else fragment.body
-    return Response(body, headers=fragment.headers)
+    return Response(fragment.for_token(csrf_token()), headers=fragment.headers)
 
 
 def _tagged(response: Response, tag: str) -> Response:
