@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from webapp import htmx
 from webapp.refusal import Problem as Problem  # views raise it, too
 from webapp.refusal import Refused, SignInNeeded
-from webapp.security import here
+from webapp.security import SAFE, here
 
 RETRY_SECONDS = 5
 DATABASE_AWAY = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError, sqlalchemy.exc.TimeoutError)
@@ -44,8 +44,9 @@ def answer(problem: Problem) -> Response:
 
 
 def refused(reason: Refused) -> Response:
-    """A verb said no: the page says why, and shows how things are now."""
-    if speaks_json():
+    """A verb said no: the page says why, and shows how things are now. One that cannot be shown leads nowhere else:
+    it would ask for itself again."""
+    if speaks_json() or (request.method in SAFE and not htmx.wanted()):
         return answer(Problem(409, reason.text, reason=reason.code))
     return htmx.refused(reason.text, here(), refresh="all")
 
