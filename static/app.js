@@ -647,7 +647,7 @@ hear('keydown', event => {
   if (!place && !button && !KEYS[event.key]) return
   event.preventDefault()
   chord = 0
-  if (place) location.assign(place)
+  if (place) location.assign($(`#nav a[href^="${place}?"]`)?.href ?? place)
   else if (button) button.click()
   else KEYS[event.key]()
 })

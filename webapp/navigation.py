@@ -88,7 +88,7 @@ def sections(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
     return [
         {"title": title, "items": items}
         for title, menu in app.extensions["menu"].items()
-        if (items := [_shown(item, path) for item in menu if item.permission is None or who.can(item.permission)])
+        if (items := [_shown(item, path, who) for item in menu if item.permission is None or who.can(item.permission)])
     ]
 
 
@@ -99,9 +99,10 @@ def tabs(app: Flask, who: Principal, name: str, path: str) -> list[dict[str, Any
     return made if len(made) > 1 else []
 
 
-def _shown(item: Item, path: str) -> dict[str, Any]:
+def _shown(item: Item, path: str, who: Principal) -> dict[str, Any]:
     below = item.href != "/" and path.startswith(f"{item.href}/")
-    return {"label": item.label, "href": item.href, "icon": item.icon, "current": path == item.href or below}
+    mine = f"?{who.prefs['tasks']}" if item.href == "/tasks" and who.prefs["tasks"] else ""
+    return {"label": item.label, "href": item.href + mine, "icon": item.icon, "current": path == item.href or below}
 
 
 def _leads(urls: MapAdapter, href: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +17,9 @@ from webapp import clock, navigation, queue
 from webapp.access import prefs
 from webapp.access.guards import public
 from webapp.access.permissions import Permission
-from webapp.access.principal import principal
+from webapp.access.principal import Principal, principal
 from webapp.config import VERSION
+from webapp.db import db
 from webapp.security import csrf_token
 
 ROOT = Path(__file__).parent.parent
@@ -44,6 +45,7 @@ def init(app: Flask) -> None:
     app.jinja_env.filters.update(iso=clock.iso, size=size, thousands=thousands)
     app.context_processor(context)
     app.extensions["banners"] = [broker_away]
+    app.extensions["pinned"] = []
     app.register_blueprint(bp)
 
 
@@ -51,11 +53,24 @@ def add_banner(app: Flask, banner: Callable[[], Banner | None]) -> None:
     app.extensions["banners"].append(banner)
 
 
+def add_pins(app: Flask, pins: Callable[[Principal], Iterable[Any]]) -> None:
+    """What people have put into the menu themselves; each has a name and a query."""
+    app.extensions["pinned"].append(pins)
+
+
+def pinned() -> list[Any]:
+    """Not on a page that only says what went wrong: nobody's rows may be read there."""
+    if db.session().info.get("scope") is None:
+        return []
+    return [each for pins in current_app.extensions["pinned"] for each in pins(principal)] if principal else []
+
+
 def context() -> dict[str, Any]:
     return {
         "principal": principal._get_current_object(),  # type: ignore[attr-defined]
         "prefs": principal.prefs if principal else prefs.of_cookies(request.cookies),
         "nav": navigation.sections(current_app, principal, request.path),
+        "pinned": pinned,
         "tabs_of": tabs_of,
         "banners": [found for banner in current_app.extensions["banners"] if (found := banner())],
         "flashes": Flashes(),

@@ -418,6 +418,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(length=60), nullable=False),
         sa.Column("query", sa.String(length=2000), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
+        sa.Column("pinned", sa.Boolean(), nullable=False),
         sa.Column("created_by", sa.String(length=120), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("organization_id", sa.Integer(), nullable=False),

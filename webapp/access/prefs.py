@@ -49,6 +49,12 @@ def columns(text: str) -> dict[str, list[str]]:
     return {str(name): [str(column) for column in shown] for name, shown in given.items()}
 
 
+def query(text: str) -> str:
+    if len(text) > 2_000:
+        raise ValueError(text)
+    return text
+
+
 @cache
 def zones() -> frozenset[str]:
     return frozenset(zoneinfo.available_timezones())
@@ -65,6 +71,7 @@ PREFS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "rail": ("wide", choice("wide", "narrow")),
     "split": (40, number(20, 80)),  # width of the left panel of a split view, in per cent
     "columns": ({}, columns),
+    "tasks": ("", query),  # the filters with which the menu opens the list of tasks
 }
 
 DEFAULTS: dict[str, Any] = {name: default for name, (default, _) in PREFS.items()}

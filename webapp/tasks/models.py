@@ -328,6 +328,7 @@ class SavedView(OrgScoped, Base):
     name: Mapped[str] = mapped_column(sa.String(60))
     query: Mapped[str] = mapped_column(sa.String(2000))
     shared: Mapped[bool] = mapped_column(default=False)
+    pinned: Mapped[bool] = mapped_column(default=False)  # stands in the menu of all who see it
     created_by: Mapped[str] = mapped_column(sa.String(120))
     created_at: Mapped[datetime]
 

@@ -23,8 +23,20 @@ def visible(who: Principal) -> Sequence[SavedView]:
     return db.session.scalars(sa.select(SavedView).where(mine).order_by(SavedView.name, SavedView.id).limit(MOST)).all()
 
 
+def pinned(who: Principal) -> Sequence[SavedView]:
+    """Those that stand in the menu."""
+    return [view for view in visible(who) if view.pinned]
+
+
 def save(
-    name: str, query: str, shared: bool, organization_id: int, user_id: int, by: Actor, now: datetime
+    name: str,
+    query: str,
+    shared: bool,
+    organization_id: int,
+    user_id: int,
+    by: Actor,
+    now: datetime,
+    pinned: bool = False,
 ) -> SavedView:
     """Under a name that one has used before it takes the old one's place."""
     mine = (SavedView.organization_id == organization_id, SavedView.user_id == user_id)
@@ -36,9 +48,14 @@ def save(
             organization_id=organization_id, user_id=user_id, name=name, created_at=now, created_by=by.name
         )
         db.session.add(view)
-    view.query, view.shared = query, shared
+    view.query, view.shared, view.pinned = query, shared, pinned
     events.touch(organization_id)
     return view
+
+
+def pin(view: SavedView, pinned: bool) -> None:
+    view.pinned = pinned
+    events.touch(view.organization_id)
 
 
 def delete(view: SavedView) -> None:

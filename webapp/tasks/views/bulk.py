@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from urllib.parse import parse_qsl
+
 from flask import Blueprint, Response, render_template, request
 from werkzeug.datastructures import MultiDict
 
-from webapp import clock, htmx
+from webapp import clock, htmx, pages
 from webapp.access import lifecycle
 from webapp.access.guards import choose_organization, get_or_404, may, missing, requires
 from webapp.access.models import User
@@ -19,6 +21,7 @@ from webapp.tasks.address import Address
 from webapp.tasks.models import SavedView
 
 bp = Blueprint("my_tasks", __name__, url_prefix="/tasks")
+bp.record(lambda setup: pages.add_pins(setup.app, saved.pinned))  # type: ignore[arg-type]
 
 LONGEST = 60
 
@@ -43,25 +46,48 @@ def new_view() -> str:
 @requires(person=True)
 def save_view() -> Response | tuple[str, int]:
     address = Address.of(MultiDict(request.form))
-    name, shared = " ".join(request.form.get("name", "").split()), "shared" in request.form
+    name = " ".join(request.form.get("name", "").split())
+    shared, pinned = "shared" in request.form, "pinned" in request.form
     if not 1 <= len(name) <= LONGEST or len(address.query) > 2000:
-        return _form(address, name, shared, f"Enter a name of at most {LONGEST} letters"), 422
+        return _form(address, name, shared, pinned, f"Enter a name of at most {LONGEST} letters"), 422
     organization_id = _where(shared)
-    saved.save(name, address.query, shared, organization_id, principal.id or 0, principal.actor, clock.now())
+    saved.save(name, address.query, shared, organization_id, principal.id or 0, principal.actor, clock.now(), pinned)
     db.session.commit()
-    response = htmx.changed(None, address.url(), f"{name} is saved", href=address.url())
-    return htmx.tell_more(response, {"dialog:close": {}}) if htmx.wanted() else response
+    return htmx.moved(address.url(), f"{name} is saved")
+
+
+@bp.post("/views/default")
+@requires(person=True)
+def open_with() -> Response:
+    """What the menu's Tasks leads to, for this person."""
+    address = Address.of(MultiDict(parse_qsl(request.form.get("query", "")[:2000])))
+    lifecycle.prefer(db.session.get_one(User, principal.id), {"tasks": address.query})
+    db.session.commit()
+    return htmx.moved(address.url(), "Tasks opens with this from now on")
+
+
+@bp.post("/views/<int:view_id>/pin")
+@requires(person=True)
+def pin_view(view_id: int) -> Response:
+    view, pinned = _own(view_id), request.form.get("pinned") == "on"
+    saved.pin(view, pinned)
+    db.session.commit()
+    return htmx.moved(here(), f"{view.name} stands in the menu" if pinned else f"{view.name} left the menu")
 
 
 @bp.post("/views/<int:view_id>/delete")
 @requires(person=True)
 def delete_view(view_id: int) -> Response:
+    saved.delete(_own(view_id))
+    db.session.commit()
+    return htmx.moved("/tasks", "The view was deleted")
+
+
+def _own(view_id: int) -> SavedView:
     view = get_or_404(SavedView, id=view_id)
     if view.user_id != principal.id:
         raise missing(SavedView, {"id": view_id})
-    saved.delete(view)
-    db.session.commit()
-    return htmx.changed(None, "/tasks", "The view was deleted", refresh="tasks")
+    return view
 
 
 def _where(shared: bool) -> int:
@@ -75,6 +101,6 @@ def _where(shared: bool) -> int:
     return choose_organization(first.slug, Permission.TASKS_READ)
 
 
-def _form(address: Address, name: str = "", shared: bool = False, error: str = "") -> str:
+def _form(address: Address, name: str = "", shared: bool = False, pinned: bool = False, error: str = "") -> str:
     template = "tasks/_view_new.html" if htmx.wanted() else "tasks/view_new.html"
-    return render_template(template, address=address, name=name, shared=shared, error=error)
+    return render_template(template, address=address, name=name, shared=shared, pinned=pinned, error=error)
