@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import sqlalchemy as sa
 from sqlalchemy.orm import load_only
@@ -14,14 +13,13 @@ from webapp.agents.models import Agent
 from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db
 from webapp.processes import beats
-from webapp.tasks import output, queries
+from webapp.tasks import queries
 from webapp.tasks.models import Ended, Task
 from webapp.tasks.states import STARTED, Status
 
 HOURS = 24
 DAYS = 7
 SHOWN = 6
-LAST_LINES = 5
 SHOWN_COLUMNS = (
     Task.uuid, Task.organization_id, Task.what, Task.input, Task.status, Task.reason, Task.error, Task.started_at,
     Task.ended_at, Task.not_before, Task.progress, Task.progress_text,
@@ -41,12 +39,6 @@ class Period:
     @property
     def total(self) -> int:
         return self.good + self.bad + self.other
-
-
-@dataclass(frozen=True)
-class Failure:
-    task: Task
-    last_lines: str
 
 
 @dataclass(frozen=True)
@@ -112,29 +104,6 @@ def running(limit: int = SHOWN) -> list[Task]:
 def due_next(limit: int = SHOWN) -> list[Task]:
     found = sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(Task.status == Status.SCHEDULED)
     return list(db.session.scalars(found.order_by(Task.not_before, Task.id).limit(limit)))
-
-
-def failures(organization_ids: Iterable[int], data: Path, limit: int = SHOWN) -> list[Failure]:
-    """The newest tasks that nothing has made good since, each with the last lines that it printed."""
-    found = (
-        sa.select(Task)
-        .options(load_only(*SHOWN_COLUMNS))
-        .where(
-            Task.organization_id.in_(list(organization_ids)),
-            Task.status == Status.FAILED,
-            Task.latest.is_(True),
-            Task.deleted_at.is_(None),
-        )
-    )
-    tasks = db.session.scalars(found.order_by(Task.batch_id.desc()).limit(limit))
-    return [Failure(task, _last_lines(data, task.uuid)) for task in tasks]
-
-
-def _last_lines(data: Path, uuid: str) -> str:
-    try:
-        return output.tail(output.folder(data, uuid), "both", LAST_LINES, 2_048).strip()
-    except OSError:
-        return ""
 
 
 def capacity(counts: dict[str, int], now: datetime) -> Capacity:

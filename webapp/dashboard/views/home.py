@@ -11,7 +11,7 @@ from webapp import clock, htmx, polling
 from webapp.access.guards import requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
-from webapp.dashboard import charts, checklist, queries
+from webapp.dashboard import charts, checklist, failures, queries
 from webapp.tasks.states import Status
 
 bp = Blueprint("dashboard", __name__)
@@ -50,7 +50,7 @@ def facts() -> dict[str, Any]:
         "periods": hours,
         "running": queries.running(),
         "next": queries.due_next(),
-        "failures": queries.failures(orgs, current_app.extensions["settings"].data),
+        "failures": failures.streaks(orgs, current_app.extensions["settings"].data),
         "capacity": queries.capacity(counts, now),
         "steps": checklist.steps(queries.done_by(principal.id), _rights()),
     }  # fmt: skip
