@@ -46,6 +46,7 @@ FEATURES = (
     "webapp.schedules.views.when",
     "webapp.plugins.views",
     "webapp.objects.views",
+    "webapp.objects.set_views",
     "webapp.calendars.views.calendars",
     "webapp.calendars.views.calendar",
     "webapp.library.views.tests",

@@ -21,8 +21,8 @@ from bench.storm.site import Site, wait_for
 from webapp.tasks import invariants
 
 NAMES = tuple(f"scheduler-{number}" for number in range(1, 5))
-PAUSE = 0.2, 1.5  # seconds between two kills
-SETTLED = 60.0
+PAUSE = 0.3, 5.0  # seconds between two kills: a process needs some to start
+SETTLED = 120.0
 
 
 def main() -> int:

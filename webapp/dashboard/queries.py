@@ -13,6 +13,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db
 from webapp.processes import beats
+from webapp.schedules.models import Schedule
 from webapp.tasks import queries
 from webapp.tasks.models import Ended, Task
 from webapp.tasks.states import STARTED, Status
@@ -101,9 +102,25 @@ def running(limit: int = SHOWN) -> list[Task]:
     return list(db.session.scalars(found.order_by(Task.started_at).limit(limit)))
 
 
-def due_next(limit: int = SHOWN) -> list[Task]:
-    found = sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(Task.status == Status.SCHEDULED)
-    return list(db.session.scalars(found.order_by(Task.not_before, Task.id).limit(limit)))
+@dataclass(frozen=True)
+class Next:
+    """What starts by itself: a task whose time comes, or a schedule's next run."""
+
+    at: datetime
+    id: str
+    href: str
+    name: str
+    text: str
+
+
+def due_next(schedules: Iterable[Schedule], limit: int = SHOWN) -> list[Next]:
+    waiting = sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(Task.status == Status.SCHEDULED)
+    tasks = db.session.scalars(waiting.order_by(Task.not_before, Task.id).limit(limit))
+    found = [Next(t.not_before, f"n-{t.uuid}", f"/tasks/{t.uuid}", t.what, t.input) for t in tasks if t.not_before]
+    found += [
+        Next(s.next_run_at, f"n-{s.id}", f"/tasks/schedules/{s.id}", s.name, s.text) for s in schedules if s.next_run_at
+    ]
+    return sorted(found, key=lambda each: (each.at, each.id))[:limit]
 
 
 def capacity(counts: dict[str, int], now: datetime) -> Capacity:

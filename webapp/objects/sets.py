@@ -16,6 +16,7 @@ from webapp.objects import selection, types
 from webapp.objects.models import Object, ObjectSet
 from webapp.objects.selection import SelectionError
 from webapp.objects.values import FieldErrors
+from webapp.refusal import Refused
 
 MOST_PICKED = 10_000
 BITE = 1_000
@@ -32,7 +33,10 @@ def create(given: dict[str, Any], by: Actor, now: datetime) -> ObjectSet:
     return made
 
 
-def edit(changed: ObjectSet, given: dict[str, Any], by: Actor, now: datetime) -> None:
+def edit(changed: ObjectSet, given: dict[str, Any], by: Actor, now: datetime, version: int | None = None) -> None:
+    """`version`: the one that was seen, where another's change must not be written over."""
+    if version is not None and version != changed.version:
+        raise Refused("stale", "Somebody changed this set meanwhile. Review the changes, then save again")
     before = facts(changed)
     for name, value in _checked(facts(changed) | given, changed).items():
         setattr(changed, name, value)

@@ -114,8 +114,8 @@ LEFT: dict[str, Value] = {
 def index() -> Answer:
     """List schedules."""
     wanted = asked()
-    listed = ("status", "type", "calendar")
-    chosen = Chosen(wanted.get("q", ""), *(tuple(wanted.get(name, ())) for name in listed))
+    statuses, types, kept = (tuple(wanted.get(name, ())) for name in ("status", "type", "calendar"))
+    chosen = Chosen(wanted.get("q", ""), statuses, types, kept)
     return oldest_first(queries.matching(chosen), Schedule.id, form)
 
 

@@ -17,7 +17,7 @@ from webapp.rest.schedules import RULE, SAID
 from webapp.rest.section import Section
 from webapp.rest.shapes import answered
 from webapp.rest.values import Json, Many, Moment, Named, Shape, Text, Value, Whole
-from webapp.schedules import draft, engine, fields, plans, preview, queries
+from webapp.schedules import coming, draft, engine, fields, plans, preview
 from webapp.schedules.fields import RuleError
 
 section = Section("upcoming", "Upcoming runs", "What will run, and when.")
@@ -65,7 +65,7 @@ def show_preview() -> Json:
 def upcoming() -> Json:
     """List what runs next, whatever the schedule."""
     now, wanted = clock.now(), asked()
-    rows = queries.upcoming(now, timedelta(hours=wanted["hours"]), wanted["limit"])
+    rows = coming.upcoming(now, timedelta(hours=wanted["hours"]), wanted["limit"])
     runs = sorted(((at, row.schedule) for row in rows for at in row.at), key=lambda pair: (pair[0], pair[1].id))
     forms = [
         {"at": clock.iso(at), "schedule_id": schedule.id, "name": schedule.name, "what": schedule.what}

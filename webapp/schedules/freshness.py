@@ -31,18 +31,19 @@ NEXT_BITE = timedelta(seconds=1)
 CHUNK = 300  # keys in one statement; each is looked for under two names
 
 
-def look(schedule: Schedule, plan: Plan, now: datetime) -> None:
-    """One look. A day off is passed over; what is more than one bite follows soon."""
-    more = False
+def look(schedule: Schedule, plan: Plan, now: datetime) -> int:
+    """One look: how many members it has started. A day off is passed over; what is more than one bite follows soon."""
+    started = 0
     for minute in engine.slots(plan, now - plans.LOOK, now, 1):
         if minute.skipped:
             slots.skip_for_holiday(schedule, plan, minute, now)
         else:
-            more = _start(schedule, plan, now)
+            started = _start(schedule, plan, now)
     schedule.last_slot_at = max(schedule.last_slot_at, now)
     plans.look_ahead(schedule, plan, engine.next_slot(plan, now))
-    if more:
+    if started == starting.BITE:
         schedule.due_at = now + NEXT_BITE
+    return started
 
 
 def stale(schedule: Schedule, plan: Plan, now: datetime, most: int) -> list[str]:
@@ -57,25 +58,24 @@ def stale(schedule: Schedule, plan: Plan, now: datetime, most: int) -> list[str]
     return found[:most]
 
 
-def _start(schedule: Schedule, plan: Plan, now: datetime) -> bool:
-    """True when there may be more than this bite."""
+def _start(schedule: Schedule, plan: Plan, now: datetime) -> int:
     keys = stale(schedule, plan, now, starting.BITE)
     if not keys:
-        return False
+        return 0
     slot_id = slots.insert(schedule, now, End.WAITING, now, count=len(keys))
     if slot_id is None:
-        return False
+        return 0
     run = Run(starting.actor(schedule), now, slot_id=slot_id)
     try:
         started = starting.start_members(schedule, run, parse(schedule.spec or {}), keys)
     except SpecError as refusal:
         text = ". ".join(each["message"] for each in refusal.errors)
         slots.update(slot_id, end=End.MISSED, reason=REFUSED, text=text[:500], settled_at=now)
-        return False
+        return 0
     crash_here("fired")
     slots.settle_started(slot_id, started, now)
     schedule.last_run_at = now
-    return len(keys) == starting.BITE
+    return len(keys)
 
 
 def _members(schedule: Schedule, spec: Spec, now: datetime) -> Iterator[str]:

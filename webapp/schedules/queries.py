@@ -1,4 +1,4 @@
-"""Reading schedules: a page of the list, one with its slots, what comes next, who follows a calendar."""
+"""Reading schedules: a page of the list, one with its slots, who follows a calendar."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webapp.agents.models import Agent
 from webapp.calendars.days import ONE_DAY, DaysOff
 from webapp.calendars.zones import day_start
 from webapp.db import db
-from webapp.schedules import each_agent, engine, plans
+from webapp.schedules import engine, plans
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule, Slot
 from webapp.schedules.plan import TICK
@@ -44,6 +44,7 @@ class Chosen:
     status: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
     calendar: tuple[str, ...] = ()
+    missed_since: datetime | None = None
 
     @property
     def empty(self) -> bool:
@@ -142,16 +143,33 @@ def followers(calendar_ids: Iterable[int]) -> dict[int, int]:
     return {row[0] or 0: row[1] for row in db.session.execute(counted.group_by(Schedule.calendar_id))}
 
 
-def next_up(limit: int = 10) -> Sequence[Schedule]:
-    """Those that run next, whatever they run."""
-    rows = sa.select(Schedule).options(*PLAIN).where(Schedule.next_run_at.is_not(None), Schedule.deleted_at.is_(None))
-    return db.session.scalars(rows.order_by(Schedule.next_run_at).limit(limit)).all()
-
-
 def names(ids: Iterable[int]) -> dict[int, str]:
     """Also of deleted ones: history names them."""
     found = sa.select(Schedule.id, Schedule.name).where(Schedule.id.in_(list(ids)))
     return {row.id: row.name for row in db.session.execute(found)}
+
+
+@dataclass(frozen=True)
+class DueBy:
+    """The schedule of a task, and the moment that it was due at. One that was deleted has no page."""
+
+    name: str
+    href: str
+    at: datetime | None = None
+    slot_href: str = ""
+
+
+def due_by(task: Task) -> DueBy | None:
+    if not task.schedule_id:
+        return None
+    schedule = db.session.get(Schedule, task.schedule_id, options=PLAIN)
+    slot = db.session.execute(sa.select(Slot.id, Slot.at).where(Slot.id == task.slot_id)).first()
+    if schedule is None or schedule.deleted_at:
+        return DueBy(schedule.name if schedule else "", "", slot.at if slot else None)
+    path = f"/tasks/schedules/{schedule.id}"
+    if slot is None:
+        return DueBy(schedule.name, path)
+    return DueBy(schedule.name, path, slot.at, f"{path}?before={slot.at.timestamp() + 1:.6f}#p-{slot.id}")
 
 
 def usual_zone() -> str:
@@ -179,8 +197,12 @@ def missed(schedule: Schedule, limit: int = 100) -> Sequence[Slot]:
 
 def missed_since(moment: datetime) -> int:
     """How many due moments were missed, of all schedules."""
-    rows = sa.select(sa.func.sum(Slot.count)).where(Slot.end == End.MISSED, Slot.at >= moment, Slot.batch_id.is_(None))
-    return int(db.session.scalar(rows) or 0)
+    return int(db.session.scalar(sa.select(sa.func.sum(Slot.count)).where(*_missed(moment))) or 0)
+
+
+def _missed(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
+    """Those that nobody has made up for."""
+    return Slot.end == End.MISSED, Slot.at >= since, Slot.batch_id.is_(None)
 
 
 def ahead(schedule: Schedule, now: datetime, number: int = STRIP) -> list[dict[str, Any]]:
@@ -237,42 +259,6 @@ def agents_of(slots: Iterable[Slot]) -> dict[str, str]:
     return {row.uuid: row.hostname for row in rows}
 
 
-# --- what comes -------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Row:
-    """One schedule in the timeline: its runs, at most so many of them."""
-
-    schedule: Schedule
-    at: list[datetime]
-    more: bool
-
-
-def upcoming(now: datetime, span: timedelta, most: int = 100, each: int = 300) -> list[Row]:
-    """Those that run within the span, the next one first."""
-    rows = (
-        sa.select(Schedule)
-        .options(*PLAIN)
-        .where(Schedule.next_run_at <= now + span, Schedule.deleted_at.is_(None), Schedule.status == Status.ACTIVE)
-        .order_by(Schedule.next_run_at, Schedule.id)
-    )
-    return [_row(schedule, now, now + span, each) for schedule in db.session.scalars(rows.limit(most))]
-
-
-def _row(schedule: Schedule, now: datetime, until: datetime, each: int) -> Row:
-    try:
-        plan = plans.plan_of(schedule)
-    except RuleError:
-        return Row(schedule, [], False)
-    if plan.kind == plans.FRESHNESS:
-        return Row(schedule, [], True)
-    begin = max(now, schedule.last_slot_at)
-    own = each_agent.plans_of(schedule, plan, now) if plan.per_agent else [plan]
-    slots = [slot for one in own for slot in engine.slots(one, begin, until, each + 1)][: each + 1]
-    return Row(schedule, sorted(slot.at for slot in slots[:each] if not slot.skipped), len(slots) > each)
-
-
 def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
     found: list[sa.ColumnElement[bool]] = [Schedule.deleted_at.is_(None)]
     if chosen.status:
@@ -285,6 +271,8 @@ def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
                 [int(number) for number in chosen.calendar if number.isdecimal() and len(number) < 10]
             )
         )
+    if chosen.missed_since:
+        found.append(Schedule.id.in_(sa.select(Slot.schedule_id).where(*_missed(chosen.missed_since))))
     for word in chosen.q.lower().split():
         columns = (Schedule.name, Schedule.what, Schedule.scope, Schedule.text)
         found.append(sa.or_(*(sa.func.lower(column).contains(word, autoescape=True) for column in columns)))

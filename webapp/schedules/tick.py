@@ -29,25 +29,30 @@ from webapp.schedules.states import NO_TARGETS, OFFLINE, REFUSED, REPLACED, End
 from webapp.tasks.spec import SpecError
 
 BITE = 200
+SLOTS = 500  # after so many, the rest of a bite waits for the next transaction
 LOOK_AGAIN = timedelta(seconds=1)  # at a slot that waits for the run before
 
 log = structlog.get_logger("schedules")
 
 
 def tick(now: datetime, starters: Starters = STARTERS, most: int = BITE) -> int:
-    """One bite of what is due, the longest due first. Answers how many schedules were looked at."""
+    """One bite of what is due, the longest due first. Answers how many schedules were found, so that a full bite asks
+    for another. After an outage a schedule may bring a hundred slots: then a bite ends early, and others take the rest."""
     due = sa.select(Schedule).where(Schedule.due_at <= now).order_by(Schedule.due_at).limit(most)
     found = db.session.scalars(due.with_for_update(skip_locked=True)).all()
+    settled = 0
     for schedule in found:
-        _alone(schedule, now, starters)
+        settled += _alone(schedule, now, starters)
+        if settled >= SLOTS:
+            return most
     return len(found)
 
 
-def _alone(schedule: Schedule, now: datetime, starters: Starters) -> None:
+def _alone(schedule: Schedule, now: datetime, starters: Starters) -> int:
     with within(schedule.organization_id):
         try:
             with db.session.begin_nested():
-                settle(schedule, now, starters)
+                return settle(schedule, now, starters)
         except DATABASE_AWAY:
             raise
         except RuleError as error:
@@ -55,22 +60,26 @@ def _alone(schedule: Schedule, now: datetime, starters: Starters) -> None:
         except Exception as error:
             log.exception("a schedule is broken", schedule=schedule.id)
             lifecycle.fail(schedule, error, now)
+    return 1
 
 
-def settle(schedule: Schedule, now: datetime, starters: Starters) -> None:
+def settle(schedule: Schedule, now: datetime, starters: Starters) -> int:
+    """How many slots that were."""
     if schedule.paused:
-        return lifecycle.end_of_pause(schedule, now)
+        lifecycle.end_of_pause(schedule, now)
+        return 1
     plan = plans.plan_of(schedule)
     if plan.kind == plans.FRESHNESS:
-        freshness.look(schedule, plan, now)
+        count = freshness.look(schedule, plan, now)
     elif plan.per_agent:
-        _settle_agents(schedule, plan, now, starters)
+        count = _settle_agents(schedule, plan, now, starters)
     else:
-        _settle_moments(schedule, plan, now, starters)
-    return lifecycle.complete_at_end(schedule, now)
+        count = _settle_moments(schedule, plan, now, starters)
+    lifecycle.complete_at_end(schedule, now)
+    return count
 
 
-def _settle_moments(schedule: Schedule, plan: Plan, now: datetime, starters: Starters) -> None:
+def _settle_moments(schedule: Schedule, plan: Plan, now: datetime, starters: Starters) -> int:
     due, following = _due(schedule, plan, now)
     verdicts = _judged(schedule, due, now)
     if due.earlier:
@@ -81,9 +90,10 @@ def _settle_moments(schedule: Schedule, plan: Plan, now: datetime, starters: Sta
     if due.slots:
         schedule.last_slot_at = due.slots[-1].at
     plans.look_ahead(schedule, plan, following)
+    return len(verdicts)
 
 
-def _settle_agents(schedule: Schedule, plan: Plan, now: datetime, starters: Starters) -> None:
+def _settle_agents(schedule: Schedule, plan: Plan, now: datetime, starters: Starters) -> int:
     told: list[Verdict] = []
     for turn in each_agent.due(schedule, plan, now):
         own = plan.for_agent(turn.agent.uuid)
@@ -94,6 +104,7 @@ def _settle_agents(schedule: Schedule, plan: Plan, now: datetime, starters: Star
     _tell_missed(schedule, told, 0, now)
     schedule.last_slot_at = max(schedule.last_slot_at, now)
     plans.look_ahead_at_agents(schedule, plan, now, now)
+    return len(told)
 
 
 def _due(schedule: Schedule, plan: Plan, now: datetime) -> tuple[Due, Slot | None]:

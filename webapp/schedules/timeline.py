@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from webapp.schedules.coming import Row
 from webapp.schedules.models import Schedule
-from webapp.schedules.queries import Row
 
 WIDTH = 1000
 NARROW = 6  # a mark; those that would touch are one
@@ -44,10 +44,36 @@ def line(row: Row, begin: datetime, span: timedelta) -> Line:
             marks[-1] = Mark(last.x, x + NARROW - last.x, last.count + 1)
         else:
             marks.append(Mark(max(x, 0), NARROW, 1))
+    if row.more and marks:
+        marks[-1] = _on_and_on(row.schedule, marks[-1], begin, span)
     return Line(row.schedule, marks, len(row.at), row.more)
 
 
-def in_order(rows: Sequence[Row], most: int) -> list[tuple[datetime, Schedule]]:
+def _on_and_on(schedule: Schedule, last: Mark, begin: datetime, span: timedelta) -> Mark:
+    """Of a schedule that runs too often to count: it goes on like this until its end."""
+    end = min(schedule.ends_at or begin + span, begin + span)
+    return Mark(last.x, max(last.width, int((end - begin) / span * WIDTH) - last.x), last.count)
+
+
+@dataclass
+class Run:
+    """One line of the table: a run, or several of one schedule with nothing between them."""
+
+    schedule: Schedule
+    at: datetime
+    until: datetime
+    count: int = 1
+
+
+def in_order(rows: Sequence[Row], most: int) -> list[Run]:
     """All runs one after the other, for the table beside the picture."""
-    every = [(at, row.schedule) for row in rows for at in row.at]
-    return sorted(every, key=lambda pair: (pair[0], pair[1].id))[:most]
+    every = sorted(((at, row.schedule) for row in rows for at in row.at), key=lambda pair: (pair[0], pair[1].id))
+    found: list[Run] = []
+    for at, schedule in every:
+        if len(found) > 1 and found[-1].schedule is found[-2].schedule is schedule:
+            found[-1].until, found[-1].count = at, found[-1].count + 1
+        elif len(found) < most:
+            found.append(Run(schedule, at, at))
+        else:
+            break
+    return found

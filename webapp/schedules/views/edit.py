@@ -24,7 +24,7 @@ from webapp.objects.values import FieldErrors
 from webapp.refusal import Refused
 from webapp.schedules import draft, lifecycle, queries
 from webapp.schedules.fields import RuleError
-from webapp.schedules.forms import ScheduleForm, WhenForm
+from webapp.schedules.forms import KINDS, ScheduleForm, WhenForm
 from webapp.schedules.models import Schedule
 from webapp.schedules.preview import Preview, preview_of
 from webapp.schedules.rights import may_run
@@ -42,6 +42,8 @@ bp = Blueprint("schedule_edit", __name__, url_prefix=PATH)
 def new() -> Response:
     """Empty, or after something that is there: a schedule (`from`), a task (`task`), a batch (`batch`)."""
     form = _form(None)
+    if request.args.get("when") in tuple(KINDS)[1:]:
+        form.when.data = request.args["when"]
     what = request.args if "kind" in request.args else _begin_with(form)
     return _page(form, None, what)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -14,7 +15,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.calendars import queries as calendars
 from webapp.db import db
-from webapp.schedules import lifecycle, queries, starting
+from webapp.schedules import coming, lifecycle, queries, starting
 from webapp.schedules.models import Schedule
 from webapp.schedules.queries import COUNT_CAP, Chosen
 from webapp.schedules.states import LOOKS, Status
@@ -40,7 +41,7 @@ def index() -> Response:
 @polling.cached
 def section() -> Response:
     """What comes next, for other pages."""
-    found = queries.next_up(SECTION)
+    found = coming.next_up(SECTION)
     counts = queries.counts()
     return htmx.page("schedules/index.html", "schedules/_section.html", **_context(request.args) | {
         "next_up": found, "strips": queries.strips(found), "total": sum(counts.values()), "counts": counts})  # fmt: skip
@@ -108,12 +109,19 @@ def _chosen(args: MultiDict[str, str]) -> Chosen:
     def listed(name: str) -> tuple[str, ...]:
         return tuple(sorted({value for value in args.getlist(name) if value}))
 
-    return Chosen(args.get("q", "").strip(), listed("status"), listed("type"), listed("calendar"))
+    since = lately() if args.get("missed") else None
+    return Chosen(args.get("q", "").strip(), listed("status"), listed("type"), listed("calendar"), since)
+
+
+def lately() -> datetime:
+    """A day ago, by the minute, so that a list does not change with each second."""
+    return clock.now().replace(second=0, microsecond=0) - timedelta(days=1)
 
 
 def _url(chosen: Chosen, per: int = SIZES[0], place: dict[str, Any] | None = None) -> str:
     pairs = [("q", chosen.q)] if chosen.q else []
     pairs += [(name, value) for name in ("calendar", "status", "type") for value in getattr(chosen, name)]
+    pairs += [("missed", "1")] if chosen.missed_since else []
     pairs += [("per", str(per))] if per != SIZES[0] else []
     query = urlencode([*pairs, *((place or {}).items())])
     return f"{PATH}?{query}" if query else PATH
@@ -122,10 +130,11 @@ def _url(chosen: Chosen, per: int = SIZES[0], place: dict[str, Any] | None = Non
 def _pills(chosen: Chosen, counts: dict[str, int]) -> list[dict[str, Any]]:
     views = [("All", Chosen(), sum(counts.values()))]
     views += [(LOOKS[status].label, Chosen(status=(status,)), counts[status]) for status in Status]
+    views.append(("Missed runs", missed := Chosen(missed_since=lately()), queries.count(missed)))
     return [
         {"label": label, "href": _url(view), "count": min(count, COUNT_CAP), "current": chosen == view}
         for label, view, count in views
-        if count or not view.status or chosen == view
+        if count or view.empty or chosen == view
     ]
 
 

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, request
 from webapp import clock, htmx, polling
 from webapp.access.guards import requires
 from webapp.access.permissions import Permission
-from webapp.schedules import queries, timeline
+from webapp.schedules import coming, timeline
 from webapp.schedules.timeline import STEPS
 from webapp.schedules.views.listing import PATH, row_context
 
@@ -26,7 +26,7 @@ def upcoming() -> Response:
     hours = request.args.get("hours", 24, type=int)
     hours = hours if hours in SPANS else 24
     now, span = clock.now().replace(second=0, microsecond=0), timedelta(hours=hours)
-    rows = queries.upcoming(now, span, MOST)
+    rows = coming.upcoming(now, span, MOST)
     facts = row_context() | {
         "lines": [timeline.line(row, now, span) for row in rows], "runs": timeline.in_order(rows, MOST), "hours": hours,
         "steps": STEPS[hours], "most": MOST, "now": now,

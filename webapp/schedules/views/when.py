@@ -26,7 +26,7 @@ from webapp.tasks.spec import SpecError
 
 bp = Blueprint("schedules_when", __name__)
 
-OFFERED = tuple(kind for kind in KINDS if kind != "freshness")  # which needs an object set
+OFFERED = tuple(KINDS)
 
 
 class When:

@@ -14,6 +14,7 @@ from webapp.access.principal import principal
 from webapp.files import queries as files
 from webapp.plugins import queries as plugins
 from webapp.processes import beats
+from webapp.schedules import queries as schedules
 from webapp.tasks import compare, equivalents, family, log_page, queries, runs, thread, timeline, why
 from webapp.tasks.log_page import STREAMS
 from webapp.tasks.models import Task
@@ -49,7 +50,8 @@ def _show(task_id: str) -> Response:
     return htmx.page(
         "tasks/detail.html", "tasks/_task.html", task=task, tab=tab, tabs=tabs,
         org=next(org for org in principal.orgs if org.id == task.organization_id), family=related,
-        timeline=timeline.of(task, clock.now()), runs=runs.of(task), whys=_whys(task), copied=_copied(task), **CONTENTS[tab](task),
+        timeline=timeline.of(task, clock.now()), runs=runs.of(task), whys=_whys(task), copied=_copied(task),
+        due_by=schedules.due_by(task), **CONTENTS[tab](task),
     )  # fmt: skip
 
 

@@ -1,0 +1,116 @@
+"""The pages of object sets: what they show, what their forms take, and what a query that is wrong does."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from tests.browser import Browser
+from tests.cast import Cast
+from webapp import clock
+from webapp.db import within
+from webapp.events import SYSTEM
+from webapp.objects import lifecycle, sets
+from webapp.objects.lifecycle import Seen
+from webapp.objects.models import ObjectSet
+from webapp.schedules.models import Schedule
+
+FORM = {"name": "Web", "type": "hostname", "query": "name:*.example.com", "picked": "internet|picked.example.org"}
+
+
+@pytest.fixture
+def hosts(session: Session, cast: Cast) -> None:
+    names = ("a.example.com", "b.example.com", "c.example.net")
+    seen = [Seen("hostname", f"internet|{name}", {"network": "internet", "name": name}) for name in names]
+    with within(cast.acme):
+        lifecycle.see(cast.acme, seen, clock.now())
+    session.commit()
+
+
+def only(session: Session) -> ObjectSet:
+    return session.scalars(sa.select(ObjectSet).execution_options(populate_existing=True)).one()
+
+
+def test_a_set_is_made_looked_at_changed_and_deleted(client: Browser, session: Session, hosts: None) -> None:
+    client.login("admin")
+    assert "No object sets." in client.get("/object-sets").text
+    made = client.post("/object-sets/", data=FORM)
+    assert made.status_code == 303, made.text
+    path = f"/object-sets/{only(session).id}"
+    page = client.get(path).text
+    assert all(
+        key in page for key in ("internet|a.example.com", "internet|b.example.com", "internet|picked.example.org")
+    )
+    assert (
+        "c.example.net" not in page
+        and '<span class="count">3</span>' in page
+        and "Web" in client.get("/object-sets").text
+    )
+    assert client.post(path, data=FORM | {"name": "Net", "query": "name:*.net", "version": "1"}).status_code == 303
+    assert "c.example.net" in client.get(path).text and only(session).name == "Net"
+    assert client.post(f"{path}/delete").status_code == 303
+    assert client.get(path).status_code == 404
+
+
+def test_the_preview_counts_and_a_wrong_query_finds_nobody(client: Browser, hosts: None) -> None:
+    client.login("admin")
+    found = client.htmx("POST", "/object-sets/preview", data=FORM | {"picked": ""}).text
+    assert "internet|a.example.com" in found and "c.example.net" not in found
+    wrong = client.htmx("POST", "/object-sets/preview", data=FORM | {"query": "nome:x", "picked": ""})
+    assert (
+        wrong.status_code == 200
+        and "finds nothing" in wrong.text
+        and "example" not in wrong.text.partition("finds nothing")[2]
+    )
+
+
+@pytest.mark.parametrize(("typed", "field", "text"), [
+    ({"name": ""}, "name", "Name the set"),
+    ({"query": "nome:x"}, "query", "nome"),
+    ({"query": "", "picked": ""}, "query", "pick objects"),
+    ({"picked": "internet|no host"}, "picked", ""),
+])  # fmt: skip
+def test_what_is_wrong_is_told_at_its_field(
+    client: Browser, session: Session, typed: dict[str, str], field: str, text: str
+) -> None:
+    answer = client.login("admin").post("/object-sets/", data=FORM | typed)
+    assert answer.status_code == 422 and f'id="{field}-error"' in answer.text and text in answer.text
+    assert session.scalar(sa.select(sa.func.count()).select_from(ObjectSet)) == 0
+
+
+def test_two_who_edit_at_once(client: Browser, session: Session) -> None:
+    client.login("admin").post("/object-sets/", data=FORM)
+    path = f"/object-sets/{only(session).id}"
+    client.post(path, data=FORM | {"name": "Theirs", "version": "1"})
+    late = client.post(path, data=FORM | {"name": "Mine", "version": "1"})
+    assert late.status_code == 409 and "changed this set meanwhile" in late.text and 'value="Mine"' in late.text
+    assert only(session).name == "Theirs"
+
+
+def test_a_set_is_kept_fresh_from_its_page(client: Browser, session: Session, cast: Cast) -> None:
+    with within(cast.acme):
+        kept = sets.create({"name": "Hosts", "type": "hostname", "query": "*"}, SYSTEM, clock.now() - timedelta(days=1))
+        session.commit()
+    client.login("admin")
+    assert f"/tasks/schedules/new?object_set={kept.id}" in client.get(f"/object-sets/{kept.id}").text
+    page = client.get(f"/tasks/schedules/new?object_set={kept.id}&when=freshness").text
+    assert f'<option value="{kept.id}" selected>' in page and "Fresh for" in page
+    form = {"kind": "plugin", "plugin": "dns_records", "object_set": str(kept.id), "when": "freshness",
+            "freshness_every": "12h", "timezone": "UTC", "misfire": "once", "overlap": "skip"}  # fmt: skip
+    assert client.post("/tasks/schedules", data=form).status_code == 303
+    schedule = session.scalars(sa.select(Schedule)).one()
+    assert (schedule.scope, schedule.spec["target"]) == ("Object set Hosts", {"object_set": str(kept.id)})
+    assert f'<option value="{kept.id}" selected>' in client.get(f"/tasks/schedules/{schedule.id}/edit").text
+    assert schedule.name in client.get("/tasks/schedules?q=Object+set+Hosts").text
+
+
+def test_viewers_look_and_do_not_touch(client: Browser, session: Session) -> None:
+    client.login("admin").post("/object-sets/", data=FORM)
+    path = f"/object-sets/{only(session).id}"
+    client.login("viewer")
+    page = client.get(path).text
+    assert "Edit" not in page.partition("<main")[2] and "Keep fresh" not in page
+    assert client.get(f"{path}/edit").status_code == client.post(f"{path}/delete").status_code == 403
