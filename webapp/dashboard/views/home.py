@@ -12,11 +12,14 @@ from webapp.access.guards import requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.dashboard import charts, checklist, failures, queries
+from webapp.schedules import coming
+from webapp.schedules import queries as schedules
 from webapp.tasks.states import Status
 
 bp = Blueprint("dashboard", __name__)
 
 S = Status
+DAY = timedelta(days=1)
 # Counts of now, each a link to its list; the ended ones of the last 24 hours come from the hourly sums.
 NOW_TILES = (
     ("Queued", (S.PENDING,), "pending", "neutral", "/tasks?status=pending"),
@@ -39,6 +42,7 @@ def index() -> Response:
 
 def facts() -> dict[str, Any]:
     now, orgs = clock.now(), principal.org_ids_with(Permission.TASKS_READ)
+    schedules_too = principal.can(Permission.SCHEDULES_READ)
     counts = queries.now_counts(orgs)
     sums = queries.ended(orgs, now - timedelta(days=queries.DAYS))
     hours, days = queries.by_hour(sums, now), queries.by_day(sums, now)
@@ -49,7 +53,8 @@ def facts() -> dict[str, Any]:
                    charts.volume(days, "Tasks that ended on each of the last 7 days", "%d %b")],
         "periods": hours,
         "running": queries.running(),
-        "next": queries.due_next(),
+        "next": queries.due_next(coming.next_up(queries.SHOWN) if schedules_too else []),
+        "missed": schedules.missed_since(now - DAY) if schedules_too else 0,
         "failures": failures.streaks(orgs, current_app.extensions["settings"].data),
         "capacity": queries.capacity(counts, now),
         "steps": checklist.steps(queries.done_by(principal.id), _rights()),
