@@ -52,8 +52,9 @@ class Server:
         except OSError:
             return False
 
-    def take_web_away(self) -> None:
-        self.web.terminate()
+    def take_web_away(self, hard: bool = False) -> None:
+        """`hard`: as the kernel does it when memory is short."""
+        self.web.kill() if hard else self.web.terminate()
         self.web.wait(60)
 
     def bring_web_back(self) -> None:
