@@ -12,6 +12,7 @@ COPY webapp webapp
 COPY workers workers
 COPY templates templates
 COPY static static
+COPY docs docs
 COPY migrations migrations
 RUN printf '%s\n' '#!/bin/sh' 'exec python -P -m webapp.cli "$@"' > /usr/local/bin/muster \
  && chmod +x /usr/local/bin/muster

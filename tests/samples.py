@@ -197,10 +197,11 @@ SAMPLES: dict[str, Callable[[int], Any]] = {
     "download_id": nothing,
     "token": nothing,  # of a password link: signed, so it belongs to no organisation
     "path": lambda _organization_id: "app.css",
+    "document_name": lambda _organization_id: "concepts",
 }
 
 # Things of one person alone: even an admin of the same organisation is answered as if they were not there.
 PERSONAL = {"session_id", "token_id", "view_id"}
 
 # Things of the installation: nobody's in particular, so no organisation is foreign to them.
-SHARED = {"object_type", "plugin_id", "form"}
+SHARED = {"object_type", "plugin_id", "form", "document_name"}

@@ -57,6 +57,7 @@ FEATURES = (
     "webapp.dashboard.views.system",
     "webapp.dashboard.views.home",
     "webapp.dashboard.views.palette",
+    "webapp.dashboard.views.help",
     "webapp.rest.api",
     "webapp.agent_api.views.session",
     "webapp.agent_api.views.tasks",
