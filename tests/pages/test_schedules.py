@@ -83,6 +83,41 @@ def test_pausing_changes_the_row_and_can_be_undone(page: Page, nightly: int) -> 
     expect(row.locator(".badge")).to_have_text("Active")
 
 
+def test_pausing_with_a_reason_in_the_dialog(page: Page, nightly: int) -> None:
+    page.goto(f"/tasks/schedules/{nightly}")
+    page.locator(".pagehead").get_by_role("link", name="Pause").click()
+    dialog = page.locator("#dialog")
+    dialog.locator("[name=reason]").fill("The office moves")
+    dialog.locator("[name=resume_at]").fill("2099-01-05T09:00")
+    dialog.locator(".primary").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator(".banner")).to_contain_text("The office moves")
+
+
+def test_what_runs_is_chosen_as_for_a_new_task_and_edited_again(page: Page) -> None:
+    page.goto("/tasks/schedules/new")
+    page.locator("#name").fill("Uptime")
+    page.get_by_role("radio", name="Shell command").check()
+    page.locator("#command").fill("uptime")
+    page.get_by_role("radio", name="Anyone").check()
+    page.get_by_role("radio", name="Cron").check()
+    page.locator("#cron_expr").fill("0 6 * * 1")
+    expect(page.locator("#name")).to_have_value("Uptime")
+    page.locator("#schedule .formend .primary").click()
+    expect(page.locator("h1")).to_have_text("Uptime")
+    page.locator(".pagehead").get_by_role("link", name="Edit").click()
+    expect(page.locator("#command")).to_have_value("uptime")
+    expect(page.get_by_role("radio", name="Anyone")).to_be_checked()
+    expect(page.locator("#cron_expr")).to_have_value("0 6 * * 1")
+
+
+def test_the_schedules_stand_below_the_tasks(page: Page, nightly: int) -> None:
+    page.goto("/tasks")
+    expect(page.locator("#schedules")).to_contain_text("Every day at 09:00")
+    page.locator("#schedules").get_by_role("link", name="Nightly scan").click()
+    expect(page.locator("h1")).to_have_text("Nightly scan")
+
+
 def test_run_now_shows_up_on_the_page(page: Page, nightly: int) -> None:
     page.goto(f"/tasks/schedules/{nightly}")
     page.get_by_role("button", name="Run now").click()

@@ -6,15 +6,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, time, timedelta
 from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.schedules.strategies import FULL, START, YEARS, changes, plans, schedule_settings
+from tests.schedules.strategies import FULL, START, YEARS, ZONES, changes, plans, schedule_settings
 from webapp.calendars.days import NEXT_WORKING_DAY
-from webapp.schedules import engine
+from webapp.schedules import engine, rules
+from webapp.schedules.seed import Seed
 
 END = START.replace(year=START.year + YEARS)
 # A daily schedule fits whole; of a busy one, this many slots from each starting point.
@@ -120,3 +121,26 @@ def test_calendars_take_nothing_away_from_other_days(plan):
     moved = {slot.moved_from for slot in engine.slots(plan, START, bare[-1] + timedelta(days=30), 100_000)}
     for at in bare:
         assert at in kept or at.astimezone(plan.zone).date() in moved
+
+
+@schedule_settings
+@given(st.sampled_from(ZONES), st.binary(min_size=16, max_size=16), st.integers(0, 1_000))
+def test_a_random_time_comes_once_on_each_weekday_and_is_the_same_after_a_restart(zone, key, days):
+    """Another product drew anew after each run, and so ran 1.7 times a day."""
+
+    def drawn():
+        return rules.parse({"kind": "random"}, zone, seed=Seed(key, "schedule"))
+
+    begin = START + timedelta(days=days)
+    found = engine.slots(drawn(), begin, begin + timedelta(days=365 * (YEARS if FULL else 1)), 10_000)
+    dates = [slot.wall.date() for slot in found]
+    weekdays = [day for day in span(dates[0], dates[-1]) if day.weekday() < 5]
+    assert dates == weekdays
+    assert all(time(9) <= slot.wall.time() <= time(17) for slot in found)
+    middle = len(found) // 2
+    assert engine.next_slot(drawn(), found[middle - 1].at) == found[middle]
+    assert engine.next_slot(drawn(), found[middle].at - timedelta(seconds=1)) == found[middle]
+
+
+def span(first: date, last: date) -> list[date]:
+    return [first + timedelta(days=number) for number in range((last - first).days + 1)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
 from tests.cast import Cast
-from tests.schedules import made
+from tests.schedules import made, strategies
 from tests.schedules.made import at
 
 MORNING = at("2026-11-23T08:00")
@@ -78,3 +80,41 @@ def test_missed_runs_that_all_are_to_run_go_one_after_the_other(session: Session
         made.ticked(now + timedelta(seconds=2 * number))
     assert [end for _, end, _ in made.ends(schedule)] == ["fired"] * 3
     assert [slot.batch_id for slot in made.slots(schedule)] == [batch.id for batch in made.batches(schedule)]
+
+
+def expected(policy: str, due: list[datetime], now: datetime) -> list[str]:
+    """The promise, slot by slot: who was away for more than a minute has missed it, and then the policy decides."""
+    late = [moment for moment in due if (now - moment).total_seconds() > 60]
+    ends = []
+    for moment in due:
+        hours = (now - moment).total_seconds() / 3600
+        if moment not in late:
+            ends.append("fired")
+        elif policy == "all":
+            ends.append("fired" if hours <= 24 and moment in late[-100:] else "missed")
+        elif policy == "once":
+            ends.append("fired" if late == due and moment == late[-1] and hours <= 1 else "missed")
+        else:
+            ends.append("missed")
+    return ends
+
+
+@settings(max_examples=200 if strategies.FULL else 10, deadline=None, database=None,
+          suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])  # fmt: skip
+@given(
+    policy=st.sampled_from(["skip", "once", "all"]), every=st.sampled_from([2, 3, 5, 7, 20, 45, 90]),
+    away=st.integers(1, 200), seconds=st.integers(0, 59),
+)  # fmt: skip
+def test_any_outage_by_any_policy(
+    session: Session, cast: Cast, policy: str, every: int, away: int, seconds: int
+) -> None:
+    """Against arithmetic on minutes: nothing is lost, nothing is told twice, and each policy does what it says."""
+    begun = datetime(2026, 11, 23, 8, tzinfo=UTC)
+    now = begun + timedelta(minutes=away, seconds=seconds)
+    rule = {"kind": "interval", "every": f"{every}m", "between": ["08:00", "23:00"]}
+    schedule = made.schedule(cast.acme, rule, begun, misfire=policy, overlap="allow")
+    made.ticked(now)
+    due = [begun + timedelta(minutes=minute) for minute in range(every, away + 1, every)]
+    told = [(slot.at, slot.end) for slot in made.slots(schedule)]
+    assert told == list(zip(due, expected(policy, due, now), strict=True))
+    assert len(made.batches(schedule)) == sum(end == "fired" for _, end in told)

@@ -333,6 +333,35 @@ def test_history_shows_ends_with_reasons_and_missed_runs_can_be_started(
     assert "Run these" not in client.login("viewer").get(f"/tasks/schedules/{hourly.id}").text
 
 
+def test_missed_runs_are_found_from_the_dashboard(client: Browser, session: Session, cast: Cast) -> None:
+    made.schedule(cast.acme, NINE, clock.now(), name="In good order")
+    begun = clock.now() - timedelta(hours=4)
+    made.schedule(cast.acme, {"kind": "interval", "every": "1h"}, begun, misfire="skip", name="Was away")
+    made.ticked(clock.now() - timedelta(minutes=1))
+    home = client.login("operator").get("/").text
+    assert "missed run" in home and 'href="/tasks/schedules?missed=1"' in home and "In good order" in home
+    missed = client.get("/tasks/schedules?missed=1").text
+    assert "Was away" in missed and "In good order" not in missed and "Missed runs" in missed
+
+
+def test_a_task_names_its_schedule_and_the_moment_that_it_was_due(
+    client: Browser, session: Session, cast: Cast
+) -> None:
+    schedule = made.schedule(
+        cast.acme, {"kind": "interval", "every": "1h"}, clock.now() - timedelta(hours=1), name="Hourly"
+    )
+    made.ticked(clock.now())
+    (task,), (slot,) = made.tasks(schedule), made.slots(schedule)
+    page = client.login("viewer").get(f"/tasks/{task.uuid}").text
+    assert f'href="/tasks/schedules/{schedule.id}"' in page and f"#p-{slot.id}" in page and "Hourly" in page
+    shown = page.partition(f'href="/tasks/schedules/{schedule.id}?')[2].partition("#")[0]
+    assert f'id="p-{slot.id}"' in client.get(f"/tasks/schedules/{schedule.id}?{shown}").text
+    made.lifecycle.delete(schedule, made.ANN, clock.now())
+    session.commit()
+    gone = client.get(f"/tasks/{task.uuid}").text
+    assert "(deleted)" in gone and f'href="/tasks/schedules/{schedule.id}"' not in gone
+
+
 def test_upcoming(client: Browser, session: Session, cast: Cast) -> None:
     client.login("viewer")
     assert "Nothing is due in this time." in client.get("/tasks/schedules/upcoming").text

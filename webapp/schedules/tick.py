@@ -29,7 +29,7 @@ from webapp.schedules.states import NO_TARGETS, OFFLINE, REFUSED, REPLACED, End
 from webapp.tasks.spec import SpecError
 
 BITE = 200
-SLOTS = 500  # after so many, the rest of a bite waits for the next transaction
+SLOTS = 50  # after so many the rest of a bite waits for the next transaction: a killed scheduler loses little
 LOOK_AGAIN = timedelta(seconds=1)  # at a slot that waits for the run before
 
 log = structlog.get_logger("schedules")

@@ -57,7 +57,8 @@ def pause(schedule_id: int) -> Response:
         return htmx.page("schedules/pause.html", "schedules/_pause.html", 422, schedule=schedule, given=request.form,
                          message=str(wrong))  # fmt: skip
     db.session.commit()
-    return changed(schedule, f"{schedule.name} is paused", undo=f"{PATH}/{schedule.id}/resume")
+    answer = changed(schedule, f"{schedule.name} is paused", undo=f"{PATH}/{schedule.id}/resume")
+    return htmx.tell_more(answer, {"dialog:close": {}}) if htmx.wanted() else answer
 
 
 @bp.get("/<int:schedule_id>/delete")

@@ -16,7 +16,8 @@ from webapp.schedules.views.listing import PATH, row_context
 bp = Blueprint("schedules_upcoming", __name__, url_prefix=PATH)
 
 SPANS = {24: "24 hours", 168: "7 days"}
-MOST = 100
+MOST = 100  # schedules in the picture
+LINES = 50
 
 
 @bp.get("/upcoming")
@@ -28,8 +29,8 @@ def upcoming() -> Response:
     now, span = clock.now().replace(second=0, microsecond=0), timedelta(hours=hours)
     rows = coming.upcoming(now, span, MOST)
     facts = row_context() | {
-        "lines": [timeline.line(row, now, span) for row in rows], "runs": timeline.in_order(rows, MOST), "hours": hours,
-        "steps": STEPS[hours], "most": MOST, "now": now,
+        "lines": [timeline.line(row, now, span) for row in rows], "runs": timeline.in_order(rows, LINES), "hours": hours,
+        "steps": STEPS[hours], "most": LINES, "now": now,
         "spans": [{"href": f"{PATH}/upcoming?hours={each}", "label": f"Next {label}", "count": None, "current": each == hours}
                   for each, label in SPANS.items()],
     }  # fmt: skip
