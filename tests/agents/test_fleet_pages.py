@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from uuid import uuid4
 
 import pytest
 from sqlalchemy.orm import Session
@@ -13,6 +14,12 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.agents import lifecycle, queries
+from webapp.agents.models import Agent
+from webapp.db import db
+from webapp.tasks import claim
+from webapp.tasks import lifecycle as tasks
+from webapp.tasks.claim import Claimed
+from webapp.tasks.lifecycle import End
 
 
 @pytest.fixture
@@ -42,9 +49,9 @@ def test_an_empty_fleet_says_what_to_do(client: Browser, session: Session) -> No
     assert "Add agent" not in client.login("viewer").get("/agents").get_data(as_text=True)
 
 
-@pytest.mark.parametrize("tab", ["overview", "events", "facts"])
+@pytest.mark.parametrize("tab", ["overview", "tasks", "events"])
 def test_one_agent(client: Browser, session: Session, cast: Cast, tab: str) -> None:
-    agent = made.agent(cast.acme, "web-1", facts={"kernel": "6.1"})
+    agent = made.agent(cast.acme, "web-1")
     page = client.login("viewer").get(f"/agents/{agent.uuid}?tab={tab}")
     assert page.status_code == 200 and "linux/amd64" in page.get_data(as_text=True)
     assert client.login("foreign").get(f"/agents/{agent.uuid}").status_code == 404
@@ -112,3 +119,30 @@ def test_the_picker_counts_whom_the_target_means_now(client: Browser, session: S
     assert "2 agents match now" in client.htmx("GET", "/agents/options?mode=all").get_data(as_text=True)
     tagged = client.htmx("GET", "/agents/options?mode=tags&target_tags=prod").get_data(as_text=True)
     assert "1 agent matches now: web-1" in tagged
+
+
+def test_the_list_tells_what_runs_and_how_often_it_went_well(client: Browser, session: Session, cast: Cast) -> None:
+    agent = made.agent(cast.acme, "web-1")
+    for exit_code in (0, 0, 1):
+        ended(agent, exit_code)
+    running = made.command(cast.acme, {"agents": [agent.uuid]}, "sleep 600")[0]
+    started(agent)
+    page = client.login("viewer").get("/agents").get_data(as_text=True)
+    assert f'href="/tasks/{running.uuid}">sleep 600</a>' in page and "1 of 4" in page
+    assert 'title="2 of the last 3 that ended">66 %' in page
+    tab = client.get(f"/agents/{agent.uuid}?tab=tasks").get_data(as_text=True)
+    assert tab.count('id="t-') == 4 and "66 % of the last 3" in tab
+
+
+def ended(agent: Agent, exit_code: int) -> None:
+    made.command(agent.organization_id, {"agents": [agent.uuid]})
+    taken = started(agent)
+    tasks.finish(taken.task, taken.lease, made.WORKER, clock.now(), End(exit_code))
+    db.session.commit()
+
+
+def started(agent: Agent) -> Claimed:
+    taken = claim.for_agent(agent, 1, str(uuid4()), clock.now())[0]
+    tasks.start(taken.task, taken.lease, made.WORKER, clock.now())
+    db.session.commit()
+    return taken

@@ -21,6 +21,7 @@ from webapp.tasks.answers import Answers
 from webapp.tasks.filters import Filter
 from webapp.tasks.matching import where as where
 from webapp.tasks.models import Batch, Count, Edge, Note, Task
+from webapp.tasks.of_agents import on_agents as on_agents
 from webapp.tasks.states import BAD, FINAL, LOOKS, OPEN, Status
 
 COUNT_CAP = 10_000
@@ -261,6 +262,10 @@ def that_saw(object_id: int, limit: int) -> list[Row]:
     """The newest tasks that made an object, or saw it again."""
     seen = sa.select(ObjectTask.task_id).where(ObjectTask.object_id == object_id)
     return _newest(limit, Task.id.in_(seen))
+
+
+def of_agent(agent_id: int, limit: int) -> list[Row]:
+    return _newest(limit, Task.agent_id == agent_id)
 
 
 def _newest(limit: int, *conditions: Any) -> list[Row]:

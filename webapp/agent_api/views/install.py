@@ -4,11 +4,11 @@ token is what lets a host in."""
 from __future__ import annotations
 
 import shlex
-from urllib.parse import urlsplit
 
-from flask import Blueprint, Response, current_app, render_template, request, send_file
+from flask import Blueprint, Response, current_app, render_template, send_file
 
 from webapp.access.guards import public
+from webapp.agents.address import server
 from webapp.db import db, system_scope
 from webapp.errors import Problem
 from webapp.library import packages
@@ -32,14 +32,6 @@ def program() -> Response:
 def script() -> Response:
     text = render_template("agents/install.sh", server=shlex.quote(server()), sha256=_published().sha256)
     return Response(text, content_type="text/x-shellscript; charset=utf-8")
-
-
-def server() -> str:
-    """The address that its owner has set, else the one under which this request came."""
-    settings = current_app.extensions["settings"]
-    if settings.origin("url") != "default" or not urlsplit(request.host_url).netloc:
-        return str(settings.url).rstrip("/")
-    return request.host_url.rstrip("/")
 
 
 def _published() -> Package:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, current_app, render_template
+from flask import Blueprint, Response, render_template
 
 from webapp import clock, htmx
 from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
-from webapp.agents import enrolment, queries
+from webapp.agents import address, enrolment, queries
 from webapp.agents.forms import TokenForm
 from webapp.agents.models import EnrolmentToken
 from webapp.db import db
@@ -42,7 +42,7 @@ def create() -> Response | tuple[str, int]:
         form.form_errors.append(refusal.text)
         return render_template("agents/enrolment.html", **_context(form)), 422
     db.session.commit()
-    return render_template("agents/waiting.html", token=token, text=text, url=_url(), agents=[], now=clock.now()), 201
+    return render_template("agents/waiting.html", text=text, **_arrivals(token)), 201
 
 
 @bp.get("/<key>")
@@ -50,8 +50,7 @@ def create() -> Response | tuple[str, int]:
 def waiting(key: str) -> Response:
     """Who has come in with this token so far; the page asks until all its uses are spent."""
     token = get_or_404(EnrolmentToken, key=key)
-    facts: dict[str, Any] = {"token": token, "agents": queries.enrolled_with(token), "now": clock.now()}
-    return htmx.page("agents/waiting.html", "agents/_arrivals.html", text="", url=_url(), **facts)
+    return htmx.page("agents/waiting.html", "agents/_arrivals.html", text="", **_arrivals(token))
 
 
 @bp.post("/<key>/revoke")
@@ -76,5 +75,7 @@ def _context(form: TokenForm) -> dict[str, Any]:
     return {"tokens": queries.tokens(), "form": form, "now": clock.now()}
 
 
-def _url() -> str:
-    return str(current_app.extensions["settings"].url).rstrip("/")
+def _arrivals(token: EnrolmentToken) -> dict[str, Any]:
+    url = address.server()
+    agents = queries.enrolled_with(token)
+    return {"token": token, "agents": agents, "now": clock.now(), "url": url, "only_here": address.only_here(url)}

@@ -19,6 +19,7 @@ from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
+from webapp.tasks import queries as tasks
 
 bp = Blueprint("agents", __name__, url_prefix="/agents")
 
@@ -41,7 +42,7 @@ def context() -> dict[str, Any]:
     names = {org.id: org.name for org in principal.orgs}
     return {
         "page": page, "now": now, "chosen": chosen, "total": queries.count(chosen, now), "looks": PRESENCE_LOOKS,
-        "states": STATE_LOOKS, "presences": queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ)),
+        "doing": tasks.on_agents([agent.id for agent in page.agents]), "states": STATE_LOOKS, "presences": queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ)),
         "pills": pills(chosen, now), "menus": menus(chosen), "names": names, "here": address(chosen, per), "link": link,
         "pairs": pairs_of(chosen), "per": per, "sizes": [(n, link(chosen, per=n), n == per) for n in SIZES],
     }  # fmt: skip

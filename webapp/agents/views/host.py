@@ -17,10 +17,12 @@ from webapp.agents.states import MOVES, PRESENCE_LOOKS, STATE_LOOKS, State
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
+from webapp.tasks import queries as tasks
 
 bp = Blueprint("agent", __name__, url_prefix="/agents")
 
-TABS = ("overview", "events", "facts")
+TABS = ("overview", "tasks", "events")
+NEWEST = 25
 VERBS = {
     "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
     "rotate-key": ("asked to change its key", lifecycle.ask_to_rotate),
@@ -41,8 +43,9 @@ def context(agent: Agent) -> dict[str, Any]:
     tab = request.args.get("tab", TABS[0])
     return {
         "agent": agent, "now": now, "presence": PRESENCE_LOOKS[agent.presence(now)], "state": STATE_LOOKS[State(agent.state)],
-        "tab": tab if tab in TABS else TABS[0], "tabs": TABS, "tabs_for": tabs_for, "events": queries.events_of(agent), "moves": MOVES[State(agent.state)],
+        "tab": tab if tab in TABS else TABS[0], "tabs": TABS, "tabs_for": tabs_for, "events": queries.events_of(agent), "looks": tasks.LOOKS, "moves": MOVES[State(agent.state)],
         "chart": presence_chart.day(queries.samples(agent, now), now), "tasks": f"/tasks?agent={agent.hostname}",
+        "newest": tasks.of_agent(agent.id, NEWEST) if tab == "tasks" else (), "doing": tasks.on_agents([agent.id])[agent.id],
     }  # fmt: skip
 
 

@@ -1,0 +1,51 @@
+"""What agents do, for the pages about them: what runs there now, and how the last tasks ended."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+import sqlalchemy as sa
+
+from webapp.db import db
+from webapp.tasks.models import Task
+from webapp.tasks.states import Status
+
+COUNTED = 50  # of the tasks that ended there; an agent of many years costs what a new one does
+AT_MOST = 1_000
+
+
+@dataclass
+class Doing:
+    running: list[Any] = field(default_factory=list)  # uuid and what, the oldest first
+    completed: int = 0
+    failed: int = 0
+
+    @property
+    def success(self) -> int | None:
+        """In percent, of the last that ended well or badly; what people stopped says nothing."""
+        ended = self.completed + self.failed
+        return self.completed * 100 // ended if ended else None
+
+
+def on_agents(agent_ids: Collection[int]) -> dict[int, Doing]:
+    found: dict[int, Doing] = defaultdict(Doing)
+    if not agent_ids:
+        return found
+    running = sa.select(Task.agent_id, Task.uuid, Task.what).where(
+        Task.agent_id.in_(agent_ids), Task.status == Status.EXECUTING)  # fmt: skip
+    for row in db.session.execute(running.order_by(Task.id).limit(AT_MOST)):
+        found[row.agent_id].running.append(row)
+    last = sa.union_all(*(sa.select(_ended(agent_id).subquery()) for agent_id in agent_ids))
+    counts = Counter((int(row[0]), str(row[1])) for row in db.session.execute(last))
+    for (agent_id, status), count in counts.items():
+        setattr(found[agent_id], status, count)
+    return found
+
+
+def _ended(agent_id: int) -> sa.Select[int | None, str]:
+    told = (Status.COMPLETED, Status.FAILED)
+    ended = sa.select(Task.agent_id, Task.status).where(Task.agent_id == agent_id, Task.status.in_(told))
+    return ended.order_by(Task.batch_id.desc()).limit(COUNTED)
