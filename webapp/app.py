@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from webapp import config, db, errors, gate, health, htmx, metrics, navigation, pages, polling, queue, security
 from webapp.access import guards, login
 from webapp.access.principal import principal
+from webapp.agent_api import gate as agents_gate
 from webapp.config import Settings
 from webapp.db import db as database
 from webapp.errors import Problem
@@ -90,7 +91,8 @@ def create_app(settings: Settings | None = None) -> Flask:
         app.register_blueprint(import_module(name).bp)
     navigation.init(app)
     guards.check(app)
-    app.wsgi_app = gate.Gate(app)  # type: ignore[assignment,method-assign]
+    for each in (gate.Gate, agents_gate.Gate):
+        app.wsgi_app = each(app)  # type: ignore[assignment,method-assign]
     if hops := settings.proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, hops, hops, hops, hops)  # type: ignore[method-assign]
     return app

@@ -86,11 +86,16 @@ def _begin() -> None:
 
 
 def _count(response: Response) -> Response:
-    requests, seconds = _counters()
-    endpoint = request.endpoint or "none"
-    requests.labels(request.method, endpoint, str(response.status_code)).inc()
-    seconds.labels(endpoint).observe(time.perf_counter() - g.get("begun", time.perf_counter()))
+    took = time.perf_counter() - g.get("begun", time.perf_counter())
+    count(request.method, request.endpoint or "none", response.status_code, took)
     return response
+
+
+def count(method: str, endpoint: str, status: int, took: float) -> None:
+    """One request that was answered."""
+    requests, seconds = _counters()
+    requests.labels(method, endpoint, str(status)).inc()
+    seconds.labels(endpoint).observe(took)
 
 
 _made: list[Any] = []

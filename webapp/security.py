@@ -94,7 +94,7 @@ class Limit:
 
     def hit(self, who: str) -> int | None:
         """Counts one more. None, or how many seconds to wait."""
-        key = self._key(who)
+        key = self.key(who)
         count = queue.incr(key, seconds=self.seconds)
         if count is None:
             return _own.hit(key, self)
@@ -107,10 +107,10 @@ class Limit:
 
     def forgive(self, who: str) -> None:
         """A success: what came before was a person who had to think."""
-        queue.delete(self._key(who))
-        _own.kept.pop(self._key(who), None)
+        queue.delete(self.key(who))
+        _own.kept.pop(self.key(who), None)
 
-    def _key(self, who: str) -> str:
+    def key(self, who: str) -> str:
         return f"muster:limit:{self.name}:{hashlib.sha256(who.encode()).hexdigest()[:32]}"
 
 

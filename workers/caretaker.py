@@ -11,7 +11,7 @@ from webapp.agents import sweep as agents
 from webapp.config import Settings
 from webapp.processes import beats
 from webapp.rest import idempotency
-from webapp.tasks import operations, purge, sweep
+from webapp.tasks import operations, purge, sweep, wake
 from workers.chores import Chore, run
 from workers.journals import Journals
 
@@ -46,7 +46,7 @@ def chores(settings: Settings) -> list[Chore]:
         *(Chore(2, chore) for chore in (sweep.expire_unclaimed, sweep.time_out, sweep.lose_workers, sweep.lose_agents,
                                         sweep.lose_removed_agents, sweep.flag_unreachable, sweep.give_up_stops)),
         Chore(0.5, operations.advance),
-        Chore(5, sweep.ring_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
+        Chore(5, sweep.ring_again), Chore(10, wake.say_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
         Chore(10, correct_revisions), Chore(10, purge_old), Chore(3600, beats.forget_old), Chore(2, Journals(settings.data).take_in),
         Chore(1, audit.chain), Chore(3600, sessions.prune), Chore(3600, idempotency.forget_old), Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
     ]  # fmt: skip

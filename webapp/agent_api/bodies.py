@@ -79,9 +79,14 @@ def _bounded(most: int) -> bytes:
     return request.get_data()
 
 
+def parsed(content: bytes) -> Any:
+    """ValueError or RecursionError where it is no JSON, or no value that can be kept."""
+    return _storable(json.loads(content, parse_constant=_no_number))
+
+
 def _json(content: bytes) -> Any:
     try:
-        return _storable(json.loads(content, parse_constant=_no_number))
+        return parsed(content)
     except (ValueError, RecursionError) as error:
         refuse(422, Code.BAD_MESSAGE, f"The body is not the JSON that it should be: {type(error).__name__}")
 

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from datetime import datetime
 from typing import NamedTuple
 
-from flask import current_app, g
+from flask import Flask, current_app, g
 
 from webapp import clock
 from webapp.agent_api import handout
-from webapp.agent_api.auth import actor, address, writing
+from webapp.agent_api.auth import actor, address, reading, writing
 from webapp.agent_api.news import trust_news
 from webapp.agent_api.refusals import refuse
-from webapp.agents import beats, credentials, lifecycle, pace, queries, wake
+from webapp.agents import beats, credentials, facts, lifecycle, pace, queries, wake
 from webapp.agents.beats import Copy, Heard
 from webapp.agents.models import Agent
 from webapp.agents.states import State
+from webapp.config import Settings as Config
 from webapp.db import db, system_scope
 from webapp.tasks import claim
 from webapp.tasks.lifecycle import Lease
@@ -38,13 +38,38 @@ def answer(message: HeartbeatRequest, body: bytes, now: datetime) -> HeartbeatRe
     agent: Agent = g.agent
     if agent.state == State.QUARANTINED:
         refuse(409, Code.SESSION_CONFLICT, agent.state_reason)
-    heard = beats.listen(agent, message, hashlib.sha256(body).hexdigest()[:16], address(), now)
+    heard = beats.listen(agent, message, beats.digest(body), address(), now)
     if heard.copy is Copy.STRAGGLER:
         refuse(409, Code.SESSION_CONFLICT, "A newer process of this agent has taken over")
     if heard.copy is Copy.SECOND:
         _quarantine(agent, now)
     kept = _note(agent, message, heard, now) if heard.noted or message.running or message.events else NOTHING
-    return _reply(agent, message, kept, now)
+    with system_scope("how many agents"):
+        fleet(_app()).counted_by(queries.fleet_size)
+    told = reply(_app(), agent.id, agent.organization_id, agent.state, now)
+    told.drop, told.commands = sorted(kept.lost), _commands(agent, message, kept, now)
+    if not message.running:
+        reading()
+        facts.keep(agent.id, now)
+    return told
+
+
+def no_news(app: Flask, message: HeartbeatRequest) -> bool:
+    """Nothing that this process knows, and the agent does not."""
+    return not trust_news(app).beyond(message.trust, clock.now()) and fleet(app).fresh
+
+
+def reply(app: Flask, agent_id: int, organization_id: int, state: str, now: datetime) -> HeartbeatReply:
+    settings: Config = app.extensions["settings"]
+    size = fleet(app).size
+    ticket = wake.ticket(settings.secret_key, agent_id, organization_id, now) if settings.wake_url else ""
+    return HeartbeatReply(
+        server_time=clock.iso(now) or "",
+        interval_s=pace.beat_interval(size),
+        claim_interval_s=pace.claim_interval(size),
+        wake=Wake(settings.wake_url, ticket) if ticket else None,
+        settings=Settings(paused=state == State.PAUSED, lease_s=protocol.LEASE_S),
+    )
 
 
 def _quarantine(agent: Agent, now: datetime) -> None:
@@ -68,34 +93,23 @@ def _note(agent: Agent, message: HeartbeatRequest, heard: Heard, now: datetime) 
     return Kept(lost, stop)
 
 
-def _reply(agent: Agent, message: HeartbeatRequest, kept: Kept, now: datetime) -> HeartbeatReply:
-    fleet = _fleet()
-    settings = current_app.extensions["settings"]
-    ticket = wake.ticket(settings.secret_key, agent.id, agent.organization_id, now) if settings.wake_url else ""
-    return HeartbeatReply(
-        server_time=clock.iso(now) or "",
-        commands=_commands(agent, message, kept, now),
-        drop=sorted(kept.lost),
-        interval_s=pace.beat_interval(fleet),
-        claim_interval_s=pace.claim_interval(fleet),
-        wake=Wake(settings.wake_url, ticket) if ticket else None,
-        settings=Settings(paused=agent.state == State.PAUSED, lease_s=protocol.LEASE_S),
-    )
-
-
 def _commands(agent: Agent, message: HeartbeatRequest, kept: Kept, now: datetime) -> list[Command]:
     """Repeated until their effect is seen: answers get lost."""
     commands = [Command("cancel", task_id=task_id) for task_id in sorted(kept.stop)]
     if credentials.due(agent, now):
         commands.append(Command("rotate"))
-    if news := trust_news(current_app).beyond(message.trust, now):  # type: ignore[arg-type]
+    if news := trust_news(_app()).beyond(message.trust, now):
         commands.append(Command("root", root=news))
     if agent.update_to and agent.update_to != message.version:
         commands += handout.update_command(agent, now)
     return commands
 
 
-def _fleet() -> int:
-    fleet: pace.Fleet = current_app.extensions.setdefault("fleet", pace.Fleet())
-    with system_scope("how many agents"):
-        return fleet.counted_by(queries.fleet_size)
+def fleet(app: Flask) -> pace.Fleet:
+    """How many agents there are, as this process knows it."""
+    known: pace.Fleet = app.extensions.setdefault("fleet", pace.Fleet())
+    return known
+
+
+def _app() -> Flask:
+    return current_app._get_current_object()  # type: ignore[attr-defined,no-any-return]

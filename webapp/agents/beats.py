@@ -5,19 +5,21 @@ while nobody carries.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import redis
 import sqlalchemy as sa
 
 from webapp import events, queue
-from webapp.agents import enrolment, lifecycle
+from webapp.agents import enrolment, facts, lifecycle
 from webapp.agents.models import Agent, Heartbeat
+from webapp.agents.states import SILENCED
 from webapp.db import db, upsert, writing_to
 from webapp.events import Actor
 from workers.agent.protocol import AgentEvent, HeartbeatRequest
@@ -29,7 +31,6 @@ KEPT_SECONDS = 600
 NOTE_AFTER = timedelta(seconds=30)
 SAMPLE = timedelta(minutes=10)  # between two points of the chart
 SUPERSEDED_KEPT = 5
-FACTS = ("version", "capabilities", "capacity")
 
 
 class Copy(Enum):
@@ -40,6 +41,23 @@ class Copy(Enum):
     REPEAT = "the one that is known, repeating itself"
     STRAGGLER = "one that is gone, by a beat that was long on its way"
     SECOND = "one that should be gone"
+
+
+class Said(NamedTuple):
+    """A beat as the broker remembers it: `mine` is compared with the next one, `noted` is carried into the row."""
+
+    instance_id: str
+    seq: int
+    description: str
+    mine: str
+    noted: str
+
+    @classmethod
+    def by(cls, message: HeartbeatRequest, digest: str, pulse: dict[str, Any]) -> Said:
+        mine = json.dumps({"instance_id": message.instance_id, "seq": message.seq, "digest": digest})
+        noted = json.dumps(pulse | {"last_seen_at": pulse["last_seen_at"].isoformat()})
+        described = facts.self_description(message.instance_id, **described_by(message))
+        return cls(message.instance_id, message.seq, described, mine, noted)
 
 
 @dataclass
@@ -57,10 +75,10 @@ class Heard:
 
 def listen(agent: Agent, message: HeartbeatRequest, digest: str, address: str, now: datetime) -> Heard:
     """Reads a beat against what is known. Writes nothing but the broker's memory of it."""
-    heard = Heard(_copy(agent, message), _pulse(message, address, now))
+    heard = Heard(_copy(agent, message), pulse(message, address, now))
     if heard.copy in (Copy.SECOND, Copy.STRAGGLER):
         return heard
-    last, carried = _remember(agent, message, digest, heard.pulse)
+    last, carried = _remember(agent, Said.by(message, digest, heard.pulse))
     if heard.copy is Copy.SAME and last and last["instance_id"] == message.instance_id:
         heard.copy = _order(agent, message.seq - last["seq"], digest == last["digest"], last)
     heard.changes = _changes(agent, message)
@@ -99,8 +117,11 @@ def carry(now: datetime) -> int:
     waiting: dict[bytes, bytes] = queue.ask(_take, {})
     rows = {int(agent_id): _read(text) for agent_id, text in waiting.items()}
     if rows:
-        known = sa.select(Agent.organization_id, Agent.id, Agent.last_seen_at).where(Agent.id.in_(rows))
-        before = [(org, agent_id, seen, rows[agent_id]) for org, agent_id, seen in db.session.execute(known)]
+        columns = Agent.organization_id, Agent.id, Agent.last_seen_at, Agent.state
+        known = db.session.execute(sa.select(*columns).where(Agent.id.in_(rows))).all()
+        before = [(org, agent_id, seen, rows[agent_id]) for org, agent_id, seen, _ in known]
+        # Should the broker have been away when one was shut out, its next beat comes the long way all the same.
+        facts.forget(agent_id for _, agent_id, _, state in known if state in SILENCED)
         _write(rows)
         _sample(before)
     queue.after_commit(db.session, partial(queue.delete, TAKEN))
@@ -124,7 +145,7 @@ def _order(agent: Agent, step: int, alike: bool, last: dict[str, Any]) -> Copy:
         return Copy.SAME
     if step == 0 and not alike:
         return Copy.SECOND
-    queue.put(_key(agent.id), json.dumps(last), KEPT_SECONDS)
+    queue.put(key(agent.id), json.dumps(last), KEPT_SECONDS)
     return Copy.REPEAT
 
 
@@ -134,7 +155,16 @@ def _take_over(agent: Agent, message: HeartbeatRequest) -> None:
     lifecycle.update(agent, Agent.instance_id == before, instance_id=message.instance_id, superseded=superseded)
 
 
-def _pulse(message: HeartbeatRequest, address: str, now: datetime) -> dict[str, Any]:
+def digest(body: bytes) -> str:
+    """By which a beat that was repeated is told from another of the same number."""
+    return hashlib.sha256(body).hexdigest()[:16]
+
+
+def key(agent_id: int) -> str:
+    return f"muster:beat:{agent_id}"
+
+
+def pulse(message: HeartbeatRequest, address: str, now: datetime) -> dict[str, Any]:
     return {
         "last_seen_at": now, "running": sum(task.state != "reporting" for task in message.running),
         "spooled": max(0, message.spool), "rejected": max(0, message.rejected), "free_disk": max(0, message.free_disk),
@@ -142,12 +172,15 @@ def _pulse(message: HeartbeatRequest, address: str, now: datetime) -> dict[str, 
     }  # fmt: skip
 
 
-def _changes(agent: Agent, message: HeartbeatRequest) -> dict[str, Any]:
-    told = {
+def described_by(message: HeartbeatRequest) -> dict[str, Any]:
+    return {
         "version": message.version[:32], "capacity": min(max(message.capacity, 0), 1000),
         "capabilities": enrolment.known_capabilities(message.capabilities),
     }  # fmt: skip
-    return {name: told[name] for name in FACTS if told[name] != getattr(agent, name)}
+
+
+def _changes(agent: Agent, message: HeartbeatRequest) -> dict[str, Any]:
+    return {name: told for name, told in described_by(message).items() if told != getattr(agent, name)}
 
 
 def _skew(agent_time: str, now: datetime) -> int | None:
@@ -157,21 +190,13 @@ def _skew(agent_time: str, now: datetime) -> int | None:
         return None
 
 
-def _key(agent_id: int) -> str:
-    return f"muster:beat:{agent_id}"
-
-
-def _remember(
-    agent: Agent, message: HeartbeatRequest, digest: str, pulse: dict[str, Any]
-) -> tuple[dict[str, Any] | None, bool]:
+def _remember(agent: Agent, said: Said) -> tuple[dict[str, Any] | None, bool]:
     """One trip: keep this beat, learn the one before, and whether somebody carries beats."""
-    mine = json.dumps({"instance_id": message.instance_id, "seq": message.seq, "digest": digest})
-    noted = json.dumps(pulse | {"last_seen_at": pulse["last_seen_at"].isoformat()})
 
     def exchange(r: redis.Redis) -> tuple[Any, Any]:
         pipe = r.pipeline(transaction=False)
-        pipe.set(_key(agent.id), mine, ex=KEPT_SECONDS, get=True)
-        pipe.hset(WAITING, str(agent.id), noted)
+        pipe.set(key(agent.id), said.mine, ex=KEPT_SECONDS, get=True)
+        pipe.hset(WAITING, str(agent.id), said.noted)
         pipe.get(CARRIED)
         before, _, carried = pipe.execute()
         return before, carried

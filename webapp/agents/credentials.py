@@ -38,12 +38,21 @@ def hashed(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def find(text: str, now: datetime) -> Found | None:
-    """Whose key this is. In a system scope: nobody knows the organisation yet."""
+def owner(text: str) -> int:
+    """Which agent's key this says it is. ValueError where it has not the form of one."""
     number, _, secret = text.removeprefix(PREFIX).partition("_")
     if not text.startswith(PREFIX) or not number.isascii() or not number.isdecimal() or len(number) > 18 or not secret:
+        raise ValueError("no key of an agent")
+    return int(number)
+
+
+def find(text: str, now: datetime) -> Found | None:
+    """Whose key this is. In a system scope: nobody knows the organisation yet."""
+    try:
+        agent_id = owner(text)
+    except ValueError:
         return None
-    agent = db.session.scalar(sa.select(Agent).where(Agent.id == int(number)))
+    agent = db.session.scalar(sa.select(Agent).where(Agent.id == agent_id))
     given = hashed(text)
     if agent is None or agent.deleted_at is not None or agent.state in REMOVED:
         return None

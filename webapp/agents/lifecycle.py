@@ -14,7 +14,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import events
 from webapp.access import audit
-from webapp.agents import credentials, wake
+from webapp.agents import credentials, facts, wake
 from webapp.agents.models import Agent, AgentTag
 from webapp.agents.states import MOVES, STATE_LOOKS, State
 from webapp.db import db, writing_to
@@ -153,6 +153,7 @@ def update(agent: Agent, *guards: sa.ColumnElement[bool], **values: Any) -> None
         raise Refused("stale", f"{agent.hostname} has changed meanwhile")
     for name, value in values.items():
         set_committed_value(agent, name, value)
+    facts.changed(agent.id)
 
 
 def _move(agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", **values: Any) -> None:

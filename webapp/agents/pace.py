@@ -26,7 +26,11 @@ class Fleet:
         self.size = 0
         self.counted = -COUNTED_FOR
 
+    @property
+    def fresh(self) -> bool:
+        return time.monotonic() - self.counted < COUNTED_FOR
+
     def counted_by(self, count: Callable[[], int]) -> int:
-        if time.monotonic() - self.counted >= COUNTED_FOR:
+        if not self.fresh:
             self.size, self.counted = count(), time.monotonic()
         return self.size

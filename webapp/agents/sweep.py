@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 
 from webapp import events
-from webapp.agents import beats, hearing
+from webapp.agents import beats, facts, hearing
 from webapp.agents.models import Agent, Heartbeat
 from webapp.agents.states import REMOVED, STALE_FOR
 from webapp.db import db
@@ -43,6 +43,7 @@ def _offline(agent: Agent, now: datetime) -> bool:
         first.values(offline_since=agent.last_seen_at), execution_options={"synchronize_session": False}
     )
     if done.rowcount:  # type: ignore[attr-defined]
+        facts.changed(agent.id)
         text = f"Not heard since {agent.last_seen_at:%Y-%m-%d %H:%M:%S} UTC"
         events.record(agent.organization_id, "agent.went_offline", "agent", agent.id, SYSTEM, now, text=text)
     return bool(done.rowcount)  # type: ignore[attr-defined]

@@ -11,10 +11,10 @@ from webapp import clock
 from webapp.agent_api import bodies, ends, handout, refusals
 from webapp.agent_api.auth import actor, for_agents, own_task, writing
 from webapp.agent_api.refusals import refuse
+from webapp.agents import quiet
 from webapp.agents.models import Agent
 from webapp.agents.states import State
 from webapp.db import db
-from webapp.security import Limit
 from webapp.tasks import claim as claims
 from webapp.tasks import lifecycle, reports
 from webapp.tasks.lifecycle import GRACE, Lease
@@ -37,8 +37,6 @@ from workers.agent.protocol import (
 bp = Blueprint("agent_tasks", __name__, url_prefix=protocol.BASE)
 refusals.init(bp)
 
-CLAIMS = Limit("claim", times=600, seconds=60)
-
 Answer = Response | tuple[Any, int]
 
 
@@ -47,7 +45,7 @@ Answer = Response | tuple[Any, int]
 def claim() -> Answer:
     message, _ = bodies.read(ClaimRequest)
     _require_claiming(message)
-    if g.agent.state == State.PAUSED or not claims.waiting_for(g.agent, message.claim_id):
+    if g.agent.state == State.PAUSED or not _something_waits(message.claim_id):
         return "", 204
     writing()
     now = clock.now()
@@ -55,6 +53,7 @@ def claim() -> Answer:
     most = min(max(message.max, 0), handout.AT_ONCE)
     taken = claims.for_agent(g.agent, most, message.claim_id, now, handout.lease_token(message.claim_id))
     tasks = handout.handed_out(taken, now)
+    quiet.answering(g.agent.id, message.claim_id)
     db.session.commit()
     return jsonify({"tasks": tasks}) if tasks else ("", 204)
 
@@ -143,8 +142,19 @@ def _require_claiming(message: ClaimRequest) -> None:
         refuse(409, Code.DRAIN_FIRST, "Hand in the waiting results first")
     if not message.claim_id or len(message.claim_id) > 64:
         refuse(422, Code.BAD_MESSAGE, "claim_id must have 1 to 64 characters")
-    if wait := CLAIMS.hit(str(agent.id)):
+    if wait := quiet.CLAIMS.hit(str(agent.id)):
         refuse(429, Code.SLOW_DOWN, "Too many claims", {"Retry-After": str(wait)}, retry_after_s=wait)
+
+
+def _something_waits(claim_id: str) -> bool:
+    """That nothing does is remembered, and such a claim is not asked here again for a while: see the gate."""
+    agent: Agent = g.agent
+
+    def look() -> bool:
+        db.session.commit()  # a snapshot from before the mark may lack what was queued since
+        return claims.waiting_for(agent, claim_id)
+
+    return quiet.looked(agent.id, agent.organization_id, look)
 
 
 def _one_at_a_time(agent: Agent) -> None:
