@@ -43,6 +43,21 @@ def test_waiting_results_are_private_files_that_survive_a_kill(server, agent, tm
     until(lambda: agent.queue() == [])
 
 
+def test_what_waits_is_handed_in_whole_after_the_work_dir_was_moved(server, agent, tmp_path):
+    gate = tmp_path / "gate"
+    row = server.command(f"until [ -e {gate} ]; do sleep 0.02; done; echo kept; echo file > $MUSTER_OUT/left")
+    server.wait_for(row, "executing")
+    with server.failing("*"):
+        gate.touch()
+        until(agent.queue)
+        agent.kill()
+    agent.path = agent.path.rename(tmp_path / "elsewhere")
+    agent.start()
+    server.wait_for(row, "completed")
+    assert row.logs["stdout"] == b"kept\n"
+    assert [body for _, _, body in row.artifacts.values()] == [b"file\n"]
+
+
 def test_no_work_is_taken_while_a_result_waits(server, agent):
     with server.failing("result"):
         first = server.command("true")

@@ -42,7 +42,7 @@ class Agent:
         self.claim_interval_s = 2.0
         self.paused = False
         self.held: dict[str, Work] = {}
-        self.spool, self.delivery = Spool(work), Delivery(self.client, self.delivered)
+        self.spool, self.delivery = Spool(work), Delivery(work, self.client, self.delivered)
         self.stopping, self.killing, self.leaving = threading.Event(), threading.Event(), threading.Event()
         self.bell, self.beat_now = threading.Event(), threading.Event()
         code.forget_others(work.root)

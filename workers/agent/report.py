@@ -11,6 +11,7 @@ from .clock import stamp
 from .folder import TaskFolder
 from .record import ExitRecord
 from .spool import Entry
+from .state import WorkDir
 
 _METHODS = {"result": "PUT", "fail": "POST", "cancelled": "POST"}
 _ROUNDS = 3
@@ -46,12 +47,13 @@ def lost(folder: TaskFolder) -> ExitRecord:
 class Delivery:
     """Called by the spool for each entry, oldest first."""
 
-    def __init__(self, client: Client, delivered: Callable[[Entry, Optional[TaskFolder]], None]) -> None:
-        self.client, self.delivered = client, delivered
+    def __init__(self, work: WorkDir, client: Client, delivered: Callable[[Entry, Optional[TaskFolder]], None]) -> None:
+        self.work, self.client, self.delivered = work, client, delivered
         self.outputs: dict[str, stream.Output] = {}  # of tasks that this process has followed
 
     def __call__(self, entry: Entry) -> None:
-        folder = TaskFolder(entry.folder) if os.path.isdir(entry.folder) else None
+        path = self.work.path("tasks", entry.folder)
+        folder = TaskFolder(path) if os.path.isdir(path) else None
         try:
             self._hand_in(entry, folder)
             self.delivered(entry, folder)
@@ -105,7 +107,7 @@ class _Body(protocol.Message):
 
 
 def _entry(folder: TaskFolder, call: str, message: protocol.Message) -> Entry:
-    return Entry(folder.task.task_id, call, message.to_json(), folder.path)
+    return Entry(folder.task.task_id, call, message.to_json(), os.path.basename(folder.path))
 
 
 def _lease(folder: TaskFolder) -> dict[str, Any]:

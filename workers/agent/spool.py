@@ -25,7 +25,7 @@ class Entry:
     task_id: str
     call: str  # result, fail, cancelled: the last word about the task
     body: dict[str, Any]  # the message, lease and all
-    folder: str  # of the task; its output is sent before the last word
+    folder: str  # of the task, by its name in this work dir; its output is sent before the last word
 
 
 class Spool:
