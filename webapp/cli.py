@@ -31,6 +31,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "why": "client.tasks",
         "notes": "client.tasks",
         "files": "client.files",
+        "plugins": "client.plugins",
         "schedules": "client.schedules",
         "agents": "client.agents",
         "enrolment-token": "client.enrolment",

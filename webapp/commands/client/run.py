@@ -76,7 +76,7 @@ def run(
     else:
         body |= {"type": "execute_command", "data": _command(command, body["target"])}
     body["options"] = {name: value for name, value in options.items() if value is not None}
-    body["options"] |= {"env": _pairs("--env", env)} if env else {}
+    body["options"] |= {"env": pairs("--env", env)} if env else {}
     body |= {"organization": organization} if organization else {}
     _finish(server, server.post("batches", "", body=body), stay, live, max_wait)
 
@@ -123,19 +123,19 @@ def _plugin(server: Server, plugin_id: str, inputs: tuple[str, ...], arguments: 
         data["input_data"] = list(inputs)
     if arguments:
         types = {each["name"]: each["type"] for each in server.get("plugins", plugin_id, "")["parameters"]}
-        given = _pairs("--arg", arguments)
-        data["kwargs"] = {name: _typed(types.get(name, ""), text) for name, text in given.items()}
+        given = pairs("--arg", arguments)
+        data["kwargs"] = {name: typed(types.get(name, ""), text) for name, text in given.items()}
     return data
 
 
-def _pairs(option: str, given: Iterable[str]) -> dict[str, str]:
+def pairs(option: str, given: Iterable[str]) -> dict[str, str]:
     pairs = [text.partition("=") for text in given]
     if wrong := [name for name, sign, _ in pairs if not (name and sign)]:
         raise Exit(USAGE, f"{option} {wrong[0]}: write name=value")
     return {name: value for name, _, value in pairs}
 
 
-def _typed(kind: str, text: str) -> Any:
+def typed(kind: str, text: str) -> Any:
     """As the plugin's parameter wants it; what cannot be read stays text, and the server names the field."""
     if kind == "list":
         return [part.strip() for part in text.split(",") if part.strip()]
