@@ -42,7 +42,7 @@ check: $(VENV)/dev.stamp ## lint, types, import arrows, templates, migrations in
 bench: $(VENV)/dev.stamp ## measure against the budgets (ONLY=list)
 	@$(BIN)/python -m bench $(ONLY) $(ARGS)
 
-storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=)
+storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=, ARGS="--db postgres")
 	@$(BIN)/python -m bench.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 browser: $(VENV)/dev.stamp ## run the tests that need Chromium (MUSTER_FULL=1: axe in all themes and widths)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.storm import verdict
+from bench.storm import agents_verdict, verdict
 from bench.storm.faults import FAULTS, ONLY_POSTGRES
 from bench.storm.site import Site, wait_for
 from bench.storm.storm import QUIET, Storm
@@ -51,10 +51,12 @@ def run(storm: Storm, faults: dict[str, Callable[[Storm], bool]], seconds: float
         storm.begin(seconds)
         storm.rage(faults, seconds)
         quiet = storm.calm()
-        found = verdict.violations(site, storm.accepted, storm.schedules)
+        found = verdict.violations(site, storm.accepted, storm.schedules) + agents_verdict.violations(
+            site, storm.fleet, storm.accepted
+        )
         facts = verdict.summary(site)
     finally:
-        left = site.stop()
+        left = [*storm.fleet.stop(), *site.stop()]
     found += [f"Inv10 process {pid} outlived the site" for pid in left]
     tell(storm, facts)
     return report(storm, quiet, found)
@@ -70,6 +72,8 @@ def tell(storm: Storm, facts: dict[str, object]) -> None:
     print(f"rows: {facts['rows']}, of them retries: {facts['retries']}, late news believed: {facts['late']}")
     print(f"ends: {facts['ends']}")
     print(f"slots of {len(storm.schedules)} schedules: {facts['slots']}")
+    for line in agents_verdict.summary(storm.fleet):
+        print(line)
 
 
 def report(storm: Storm, quiet: float | None, found: list[str]) -> list[str]:

@@ -22,6 +22,7 @@ class Accepted:
     """What the server has promised. `open`: asked for, and not yet answered when the storm ended."""
 
     uuids: dict[str, str] = field(default_factory=dict)
+    batches: dict[str, str] = field(default_factory=dict)  # keys that make one task for each agent
     open: set[str] = field(default_factory=set)
     answers: Counter[str] = field(default_factory=Counter)
     strange: list[str] = field(default_factory=list)
@@ -41,19 +42,25 @@ class Client(threading.Thread):
 
     def ask(self, key: str) -> None:
         """Until it is answered: a lost answer is no answer, and the same key must not make a second task."""
-        body = wanted(key, self.random)
+        body = self.wanted(key)
         self.accepted.open.add(key)
         while not self.enough.is_set():
             answer = call(self.site, self.token, "POST", "/api/v1/tasks/", body, key)
             self.accepted.answers[str(answer.status)] += 1
             if answer.status == 201:
-                self.accepted.uuids[key] = answer.body["id"]
+                self.took(key, answer.body)
                 self.accepted.open.discard(key)
                 return
             if answer.status and answer.status not in ANSWERS:
                 self.accepted.strange.append(f"POST {key}: {answer.status} {answer.body}")
                 return
             self.enough.wait(0.3)
+
+    def wanted(self, key: str) -> dict[str, Any]:
+        return wanted(key, self.random)
+
+    def took(self, key: str, answer: dict[str, Any]) -> None:
+        self.accepted.uuids[key] = answer["id"]
 
 
 def wanted(key: str, chance: random.Random) -> dict[str, Any]:

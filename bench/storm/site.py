@@ -45,6 +45,7 @@ class Site:
         self.settings: Settings = config.load(self.env)
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self.frozen: set[str] = set()
+        self.away: set[str] = set()  # taken away for a while; they come back when the fault is over
         self.broker: subprocess.Popen[bytes] | None = None
         self.ledger = folder / "ledger"
         self.log = (folder / "site.log").open("ab")
@@ -118,7 +119,7 @@ class Site:
         return True
 
     def dead(self) -> list[str]:
-        return [name for name in self.names if self.processes[name].poll() is not None]
+        return [name for name in self.names if name not in self.away and self.processes[name].poll() is not None]
 
     def heal(self) -> None:
         """Everything runs again."""

@@ -12,6 +12,8 @@ from functools import partial
 import sqlalchemy as sa
 
 from bench.storm import schedules
+from bench.storm.agents import Fleet
+from bench.storm.agents_load import AgentClient, add_test
 from bench.storm.load import Accepted, Client
 from bench.storm.schedules import Planned
 from bench.storm.site import Site
@@ -33,6 +35,8 @@ class Storm:
         self.random = random.Random(seed)
         self.mending = random.Random(seed)  # its draws must not shift those of the faults
         self.accepted = Accepted()
+        self.fleet = Fleet(site, seed)
+        self.seconds = 0.0
         self.struck: Counter[str] = Counter()
         self.token = ""
         self.clients: list[Client] = []
@@ -47,20 +51,27 @@ class Storm:
         with self.site.unit(reading=False) as session:
             admin = session.scalars(sa.select(User)).first()
             home = session.scalars(sa.select(Organization.id)).first()
-            rights = (Permission.TASKS_READ, Permission.TASKS_CREATE, Permission.TASKS_CANCEL)
+            rights = (
+                Permission.TASKS_READ, Permission.TASKS_CREATE, Permission.TASKS_CANCEL, Permission.TASKS_COMMAND,
+            )  # fmt: skip
+            add_test(self.site, home)
             self.token = tokens.issue(admin, home, "storm", rights, now() + timedelta(days=1), SYSTEM, now())
         self.schedules = schedules.gentle(self.site, self.seed, seconds)
         self.clients = [Client(self.site, self.token, f"c{n}", self.seed, self.accepted) for n in range(CLIENTS)]
+        self.fleet.start()
+        self.clients.append(AgentClient(self.site, self.token, "a0", self.seed, self.accepted, self.fleet))
         for client in self.clients:
             client.start()
 
     def rage(self, faults: dict[str, Callable[[Storm], bool]], seconds: float) -> None:
         """`strike` answers False when there was nothing to hit; that is not counted."""
+        self.seconds = seconds
         until = time.monotonic() + seconds
         following = time.monotonic() + 2
         while time.monotonic() < until:
             self._do_what_is_due()
             self._bring_back_the_dead()
+            self.fleet.tend()
             if time.monotonic() >= following:
                 following = time.monotonic() + self.random.uniform(0.5, 3)
                 name = self.random.choice(sorted(faults))
@@ -77,8 +88,9 @@ class Storm:
             self._later.pop()[1]()
         self.site.heal()
         begun = time.monotonic()
-        while self.open():
+        while self.open() or not self.fleet.settled():
             self.site.heal()
+            self.fleet.heal()
             if time.monotonic() - begun > QUIET:
                 return None
             time.sleep(1)

@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from bench.storm import marker, schedules
+from bench.storm.agents_load import AgentClient
 from bench.storm.load import Accepted
 from bench.storm.schedules import Planned
 from bench.storm.site import Site
@@ -32,13 +33,14 @@ def promised(tasks: list[Task], accepted: Accepted) -> list[str]:
     roots: dict[str, list[str]] = defaultdict(list)
     for task in tasks:
         if task.original_task_id is None:
-            roots[task.input].append(task.uuid)
+            roots[marker.asked(task.type, task.data)[0]].append(task.uuid)
     lost = [
         f"Inv1 {key}: {roots.get(key)}, promised {uuid}"
         for key, uuid in accepted.uuids.items()
         if roots.get(key) != [uuid]
     ]
-    return lost + [f"Inv1 {key}: {len(roots[key])} chains" for key in accepted.open if len(roots.get(key, ())) > 1]
+    once = [key for key in accepted.open if not AgentClient.for_all(key)]
+    return lost + [f"Inv1 {key}: {len(roots[key])} chains" for key in once if len(roots.get(key, ())) > 1]
 
 
 def ended(tasks: list[Task]) -> list[str]:
@@ -69,7 +71,7 @@ def printed(tasks: list[Task], settings: Settings) -> list[str]:
         if task.status == Status.COMPLETED or task.reason == "exit_code":
             folder = output.folder(settings.data, task.uuid)
             kept = output.digest(folder, "stdout")
-            if kept != marker.digest(task.input, task.data["kwargs"]["lines"]) or task.dropped_bytes:
+            if kept != marker.digest(*marker.asked(task.type, task.data)) or task.dropped_bytes:
                 found.append(f"Inv6 task {task.id}: output differs, {task.dropped_bytes} bytes dropped")
     return found
 

@@ -1,5 +1,7 @@
 """Somebody holds the database for some seconds: an open write in SQLite, a lock on the tasks in PostgreSQL."""
 
+import contextlib
+
 import sqlalchemy as sa
 
 from bench.storm.storm import Storm
@@ -27,8 +29,9 @@ def strike(storm: Storm) -> bool:
 
 
 def _release(line: sa.Connection, engine: sa.Engine) -> None:
-    line.rollback()
-    if engine.dialect.name == "sqlite":
-        line.connection.rollback()
-    line.close()
+    with contextlib.suppress(sa.exc.DBAPIError):  # another fault may have cut this connection meanwhile
+        line.rollback()
+        if engine.dialect.name == "sqlite":
+            line.connection.rollback()
+        line.close()
     engine.dispose()
