@@ -14,9 +14,9 @@ from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db
 from webapp.processes import beats
 from webapp.schedules.models import Schedule
-from webapp.tasks import queries
+from webapp.tasks import indexed, queries
 from webapp.tasks.models import Ended, Task
-from webapp.tasks.states import STARTED, Status
+from webapp.tasks.states import Status
 
 HOURS = 24
 DAYS = 7
@@ -96,9 +96,7 @@ def _hour(moment: datetime) -> datetime:
 
 
 def running(limit: int = SHOWN) -> list[Task]:
-    found = (
-        sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(Task.status.in_(STARTED), Task.deleted_at.is_(None))
-    )
+    found = sa.select(Task).options(load_only(*SHOWN_COLUMNS)).where(indexed.STARTED, Task.deleted_at.is_(None))
     return list(db.session.scalars(found.order_by(Task.started_at).limit(limit)))
 
 

@@ -17,7 +17,8 @@ from webapp.agents.models import Agent
 from webapp.agents.states import REMOVED, SILENCED
 from webapp.db import db
 from webapp.events import SYSTEM
-from webapp.tasks import launch, lifecycle, states
+from webapp.tasks import launch, lifecycle
+from webapp.tasks.indexed import LEASED, STARTED, UNSTARTED, WAITING
 from webapp.tasks.lifecycle import Refused
 from webapp.tasks.models import Count, Ended, Task
 from webapp.tasks.spec import ANYONE
@@ -35,13 +36,13 @@ def release_due(now: datetime) -> int:
 
 
 def expire_unclaimed(now: datetime) -> int:
-    old = sa.select(Task).where(Task.status.in_(states.WAITING), Task.expires_at < now)
+    old = sa.select(Task).where(WAITING, Task.expires_at < now)
     return _each(old, lambda task: lifecycle.expire(task, SYSTEM, now))
 
 
 def time_out(now: datetime) -> int:
     """Past its deadline, though its executor may be alive."""
-    over = sa.select(Task).where(Task.status.in_(states.LEASED), Task.deadline < now)
+    over = sa.select(Task).where(LEASED, Task.deadline < now)
     if not hearing.sure(now):  # an agent that could not report may have ended in time
         over = over.where(Task.executor != "agent")
     return _each(over, lambda task: lifecycle.time_out(task, SYSTEM, now))
@@ -49,7 +50,7 @@ def time_out(now: datetime) -> int:
 
 def lose_workers(now: datetime) -> int:
     """A worker whose lease ran out is gone: it renews four times within one."""
-    lost = sa.select(Task).where(Task.executor == "worker", Task.status.in_(states.LEASED), Task.lease_until < now)
+    lost = sa.select(Task).where(Task.executor == "worker", LEASED, Task.lease_until < now)
     return _each(lost, lambda task: lifecycle.lose(task, SYSTEM, now))
 
 
@@ -58,8 +59,8 @@ def lose_agents(now: datetime) -> int:
     if not hearing.sure(now):
         return 0
     agents = sa.select(Task).where(Task.executor == "agent")
-    unstarted = agents.where(Task.status.in_(states.UNSTARTED), Task.lease_until < now)
-    started = agents.where(Task.status.in_(states.STARTED), Task.lease_until < now - AGENT_OFFLINE)
+    unstarted = agents.where(UNSTARTED, Task.lease_until < now)
+    started = agents.where(STARTED, Task.lease_until < now - AGENT_OFFLINE)
     lost = _each(unstarted, lambda task: lifecycle.lose(task, SYSTEM, now))
     return lost + _each(started, lambda task: lifecycle.lose(task, SYSTEM, now))
 
@@ -68,8 +69,8 @@ def lose_removed_agents(now: datetime) -> int:
     """Whoever is revoked, gone or doubted holds nothing any more; what waits for one that is gone waits in vain."""
     silenced = sa.select(Agent.id).where(Agent.state.in_(SILENCED))
     gone = sa.select(Agent.id).where(Agent.state.in_(REMOVED))
-    held = sa.select(Task).where(Task.status.in_(states.LEASED), Task.agent_id.in_(silenced))
-    waiting = sa.select(Task).where(Task.status.in_(states.WAITING), Task.agent_id.in_(gone))
+    held = sa.select(Task).where(LEASED, Task.agent_id.in_(silenced))
+    waiting = sa.select(Task).where(WAITING, Task.agent_id.in_(gone))
     lost = _each(held, lambda task: lifecycle.lose(task, SYSTEM, now))
     return lost + _each(waiting, lambda task: lifecycle.cancel(task, SYSTEM, now, "Its agent is gone"))
 
@@ -77,7 +78,7 @@ def lose_removed_agents(now: datetime) -> int:
 def flag_unreachable(now: datetime) -> int:
     """A flag, not a state: the agent's lease is over, but it may only be cut off."""
     silent = sa.update(Task).where(
-        Task.executor == "agent", Task.status.in_(states.STARTED), Task.lease_until < now, Task.unreachable_at.is_(None)
+        Task.executor == "agent", STARTED, Task.lease_until < now, Task.unreachable_at.is_(None)
     )
     done = db.session.execute(
         silent.values(unreachable_at=now, updated_at=now), execution_options={"synchronize_session": False}
@@ -86,7 +87,7 @@ def flag_unreachable(now: datetime) -> int:
 
 
 def give_up_stops(now: datetime) -> int:
-    asked = sa.select(Task).where(Task.status.in_(states.STARTED), Task.cancel_requested_at < now - UNCONFIRMED)
+    asked = sa.select(Task).where(STARTED, Task.cancel_requested_at < now - UNCONFIRMED)
     return _each(asked, lambda task: lifecycle.terminate_unconfirmed(task, SYSTEM, now))
 
 

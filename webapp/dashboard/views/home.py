@@ -18,6 +18,7 @@ from webapp.tasks.states import Status
 
 bp = Blueprint("dashboard", __name__)
 
+NEWCOMER = 5_000  # tasks; who has more needs no list of first steps, and it would have to be looked for among them
 S = Status
 DAY = timedelta(days=1)
 # Counts of now, each a link to its list; the ended ones of the last 24 hours come from the hourly sums.
@@ -57,7 +58,7 @@ def facts() -> dict[str, Any]:
         "missed": schedules.missed_since(now - DAY) if schedules_too else 0,
         "failures": failures.streaks(orgs, current_app.extensions["settings"].data),
         "capacity": queries.capacity(counts, now),
-        "steps": checklist.steps(queries.done_by(principal.id), _rights()),
+        "steps": checklist.steps(queries.done_by(principal.id), _rights()) if sum(counts.values()) < NEWCOMER else [],
     }  # fmt: skip
 
 
