@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
-from webapp.db import unit
+from webapp.db import dialect, unit
 from webapp.tasks import claim, lifecycle
 from webapp.tasks.lifecycle import End, Lease, Refused
 from webapp.tasks.models import Limit
@@ -23,6 +25,26 @@ def test_higher_priority_first_then_the_longest_waiting(session: Session, cast: 
     late = made.task(cast.acme, priority=5)
     first, second = made.tasks(cast.acme, ["a", "b"])
     assert [c.task.id for c in made.claimed(most=3)] == [late.id, first.id, second.id]
+
+
+@pytest.mark.parametrize("taker", ["worker", "agent"])
+def test_a_backlog_is_not_sorted(session: Session, cast: Cast, taker: str) -> None:
+    agent = made.agent(cast.acme)
+    connection = session.connection()
+    if dialect() == "postgresql":  # it plans by the numbers of rows, and here there are none
+        for way in ("seqscan", "bitmapscan", "sort"):
+            session.execute(sa.text(f"SET LOCAL enable_{way} = off"))
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(connection, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    if taker == "worker":
+        claim.for_worker("w", 3, clock.now())
+    else:
+        claim.for_agent(agent, 3, "c", clock.now())
+    explain = "EXPLAIN QUERY PLAN" if dialect() == "sqlite" else "EXPLAIN"
+    looks = [look for look in asked if "FROM task " in look[0] and "ORDER BY" in look[0]]
+    plans = [str(row) for look in looks for row in connection.exec_driver_sql(f"{explain} {look[0]}", look[1])]
+    assert "ix_task_claim" in str(plans)
+    assert not [line for line in plans if "Sort" in line or "B-TREE" in line]
 
 
 def test_many_claims_at_once_share_the_tasks_out(app: Flask, session: Session, cast: Cast) -> None:
