@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 import structlog
 from flask import Flask
@@ -31,6 +32,10 @@ from workers import broker
 
 # prometheus_client takes the folder that it finds at its first import, for the whole run.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="muster-metrics-")
+
+# No test fails because the machine is busy.
+hypothesis.settings.register_profile("muster", deadline=None)
+hypothesis.settings.load_profile("muster")
 
 # Tracebacks as they are: the coloured form prints every local variable.
 structlog.configure(
