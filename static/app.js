@@ -557,25 +557,6 @@ on('keydown', 'textarea', (event, area) => { if (event.key === 'Enter' && (event
 const draftKey = area => here(`draft-${area.dataset.draft}`)
 on('input', '[data-draft]', (event, area) => write(draftKey(area), area.value))
 
-let splitTimer
-function setSplit(bar, percent) {
-  const split = Math.max(25, Math.min(75, Math.round(percent / 5) * 5))
-  bar.parentElement.dataset.split = split
-  bar.setAttribute('aria-valuenow', split)
-  clearTimeout(splitTimer)
-  splitTimer = setTimeout(() => post('/me/prefs', { split }), 500)
-}
-on('keydown', '[role="separator"]', (event, bar) => {
-  const now = Number(bar.getAttribute('aria-valuenow'))
-  const to = { ArrowLeft: now - 5, ArrowRight: now + 5, Home: 25, End: 75 }[event.key]
-  if (to) { event.preventDefault(); setSplit(bar, to) }
-})
-on('pointerdown', '[role="separator"]', (event, bar) => bar.setPointerCapture(event.pointerId))
-on('pointermove', '[role="separator"]', (event, bar) => {
-  const box = bar.parentElement.getBoundingClientRect()
-  if (bar.hasPointerCapture(event.pointerId)) setSplit(bar, 100 * (event.clientX - box.left) / box.width)
-})
-
 /* ---- Palette: a combobox over what the server found ---- */
 
 const options = () => $$('#palette-list a[role="option"]')

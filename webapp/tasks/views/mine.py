@@ -103,4 +103,4 @@ def _where(shared: bool) -> int:
 
 def _form(address: Address, name: str = "", shared: bool = False, pinned: bool = False, error: str = "") -> str:
     template = "tasks/_view_new.html" if htmx.wanted() else "tasks/view_new.html"
-    return render_template(template, address=address, name=name, shared=shared, pinned=pinned, error=error)
+    return render_template(template, address=address, name=name, shared=shared, in_menu=pinned, error=error)
