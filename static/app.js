@@ -245,6 +245,8 @@ const selected = form => new Set(read(selKey(form), []))
 const queryOf = form => listOf(form)?.dataset.query ?? location.search.slice(1)
 const matching = form => read(`${selKey(form)}*`, null) === queryOf(form)
 const totalOf = form => Number(listOf(form)?.dataset.total ?? 0)
+/* Beyond some number the server only says that there are more. */
+const capped = form => listOf(form)?.dataset.capped !== undefined
 /* A box may stand for several: "<id>*24". */
 const weigh = ids => [...ids].reduce((sum, id) => sum + Number(id.split('*')[1] ?? 1), 0)
 const countOf = form => matching(form) ? totalOf(form) : weigh(selected(form))
@@ -266,11 +268,11 @@ function showSelection(form) {
   }
   n ? form.dataset.n = n : form.removeAttribute('data-n')
   const outside = all ? 0 : n - weigh(boxes.filter(box => box.checked).map(box => box.value))
-  setText($('[data-count]', form), n ? `${count(n)} selected${outside ? `, ${outside} not on this page` : ''}` : '')
+  setText($('[data-count]', form), n ? `${count(n)}${all && capped(form) ? '+' : ''} selected${outside ? `, ${outside} not on this page` : ''}` : '')
   const more = $('[data-all]', form)
   if (!more) return
-  more.hidden = all || !ticked || ticked < boxes.length || totalOf(form) <= n
-  setText(more, `Select all ${count(totalOf(form))} that match`)
+  more.hidden = all || !ticked || ticked < boxes.length || totalOf(form) <= n && !capped(form)
+  setText(more, `Select all ${count(totalOf(form))}${capped(form) ? '+' : ''} that match`)
 }
 
 function tickBoxes(form, boxes, yes) {
@@ -611,7 +613,7 @@ const KEYS = {
   j: () => step(1), k: () => step(-1),
   o: () => press('a[id^="a-"]'), e: () => press('[data-expand]'),
   x: () => press('input[name="ids"]'), X: () => press('input[name="ids"]', true),
-  a: selectAll, f: nextFailure, r: refresh,
+  a: selectAll, b: () => $('[data-bulk][data-n] button[data-confirm]')?.focus(), f: nextFailure, r: refresh,
   '.': () => { const menu = rowNow() && $('.menu', rowNow()); if (menu) { menu.open = true; $('.menuitems :is(a, button)', menu)?.focus() } },
   p: () => { const pick = byId('live'); pick.value = period() ? 0 : 10; pick.dispatchEvent(new Event('change', { bubbles: true })); say(period() ? 'Live updates on' : 'Live updates paused') },
   t: () => byId('toasts').lastElementChild?.focus(),

@@ -94,7 +94,7 @@ def page(open_as: Open) -> Page:
 
 def complaint(message: ConsoleMessage) -> list[str]:
     """Chromium tells of every answer from 400 on; which of them are right is the tests' business."""
-    expected = message.text.startswith("Failed to load resource")
+    expected = message.text.startswith(("Failed to load resource", "htmx: htmx:error: Failed to fetch"))
     return [message.text] if message.type == "error" and not expected else []
 
 

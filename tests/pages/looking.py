@@ -9,7 +9,12 @@ import sqlalchemy as sa
 from flask import Flask
 from playwright.sync_api import Page, Response
 
+from tests.tasks import made
+from webapp import clock
 from webapp.db import db, unit
+from webapp.tasks import lifecycle
+from webapp.tasks.claim import Claimed
+from webapp.tasks.lifecycle import End
 from webapp.tasks.models import Task
 
 ASK = "for (const el of document.querySelectorAll('body [data-live]')) el.dispatchEvent(new CustomEvent('poll'))"
@@ -41,6 +46,24 @@ def task(app: Flask, *where: Any) -> str:
 def how_many(app: Flask, *where: Any) -> int:
     with unit(app, "look", reading=True) as session:
         return int(session.scalar(sa.select(sa.func.count()).select_from(Task).where(*where)) or 0)
+
+
+def held(organization_id: int, number: int) -> list[Claimed]:
+    """So many new tasks that a worker has taken; what waited for one before is cancelled."""
+    for waiting in made.claimed(most=100):
+        lifecycle.cancel(waiting.task, made.ANN, clock.now())
+    for _ in range(number):
+        made.task(organization_id)
+    return [Claimed(taken.task, taken.lease) for taken in made.claimed(most=number)]
+
+
+def begin(taken: Claimed) -> None:
+    lifecycle.start(get(taken.task.uuid), taken.lease, made.WORKER, clock.now())
+
+
+def fail(taken: Claimed) -> None:
+    end = End(1, error="The disk of web-1 is full, and there is nothing more to be said about it")
+    lifecycle.finish(get(taken.task.uuid), taken.lease, made.WORKER, clock.now(), end)
 
 
 def get(uuid: str) -> Task:

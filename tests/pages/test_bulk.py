@@ -8,6 +8,8 @@ from playwright.sync_api import Page, expect
 from tests.cast import Cast
 from tests.pages.looking import change, how_many, poll
 from tests.tasks import made
+from webapp import clock
+from webapp.tasks import operations
 from webapp.tasks.models import Task
 
 WAITING = Task.status == "pending"
@@ -57,3 +59,23 @@ def test_cancel_all_that_match(app: Flask, cast: Cast, page: Page) -> None:
     page.goto("/tasks?q=status:pending")
     expect(page.locator("#tasks .empty")).to_be_visible()
     assert how_many(app, Task.status == "executing") == 1
+
+
+def test_hundreds_are_confirmed_with_their_number_and_done_in_sight(app: Flask, cast: Cast, page: Page) -> None:
+    change(app, lambda: (made.tasks(cast.acme, list("abc") * 200), [made.task(cast.acme) for _ in range(30)]))
+    total = how_many(app, WAITING)
+    page.goto("/tasks?q=status:pending")
+    page.locator("[data-select-page]").check()
+    page.get_by_role("button", name=f"Select all {total} that match").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.locator("#confirm-yes")).to_be_disabled()
+    page.locator("#confirm-word").fill(str(total))
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#toasts .toast")).to_contain_text(f"{total} tasks are being cancelled")
+    page.locator("#toasts .toast").get_by_role("link", name="Show").click()
+    expect(page.locator("#operation")).to_contain_text(f"of {total}")
+    assert how_many(app, WAITING) == total
+    for done in (200, 400):
+        change(app, lambda: operations.advance(clock.now()))
+        poll(page)
+        expect(page.locator("#operation")).to_contain_text(f"{done} cancelled")

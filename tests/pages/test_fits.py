@@ -15,7 +15,7 @@ from tests.pages.test_accessible import visited
 
 TOO_WIDE = """() => document.documentElement.scrollWidth > innerWidth
   ? [...document.querySelectorAll('body *')].filter(el => el.getBoundingClientRect().right > innerWidth + 1)
-    .slice(0, 3).map(el => el.outerHTML.slice(0, 120)) : []"""
+    .slice(0, 4).map(el => el.outerHTML.slice(0, 160)) : []"""
 
 
 @pytest.mark.parametrize("half", [0, 1])

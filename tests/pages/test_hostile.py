@@ -5,8 +5,10 @@ from __future__ import annotations
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.pages.looking import poll, task
-from tests.pages.seeded import HOSTILE
+from tests.cast import Cast
+from tests.pages.looking import begin, change, get, held, poll, task
+from tests.pages.seeded import HOSTILE, printed
+from webapp.config import Settings
 from webapp.tasks.models import Task
 
 PLACES = ["main img", "main script", "main b:text('host')", "#out-lines [hx-get]", "main [href^='javascript:']"]
@@ -27,6 +29,16 @@ def test_in_output(app: Flask, page: Page) -> None:
     quiet(page)
     assert page.title().endswith("Muster") and "owned" not in page.title()
     assert not [url for url in asked if url.endswith("/login")]
+    assert len(page.content()) < 2_000_000
+
+
+def test_in_one_line_without_end(app: Flask, cast: Cast, page: Page, settings: Settings) -> None:
+    taken = change(app, lambda: held(cast.acme, 1))[0]
+    change(app, lambda: begin(taken))
+    change(app, lambda: printed(get(taken.task.uuid), settings.data, b"<script>alert(1)</script>" * 400_000))
+    page.goto(f"/tasks/{taken.task.uuid}")
+    expect(page.locator("#out-lines")).to_contain_text("alert(1)")
+    quiet(page)
     assert len(page.content()) < 2_000_000
 
 

@@ -54,12 +54,12 @@ def test_find_a_failed_task_read_it_run_it_again_and_say_why(app: Flask, open_as
     before = how_many(app)
     page.get_by_role("button", name="Retry", exact=True).focus()
     page.keyboard.press("Enter")
-    expect(page.locator("#toasts")).to_contain_text("Retry 1 is queued")
+    expect(page.locator("#notices")).to_contain_text("Retry 1 is queued")
     assert how_many(app) == before + 1
-    assert page.evaluate(FOCUS) != "BODY"
 
     page.locator("#tab-notes").focus()
     page.keyboard.press("Enter")
+    expect(page.locator("#note-text")).to_be_visible()
     tab_to(page, "note-text")
     page.keyboard.type("The disk was full")
     tab_to(page, "Add note")

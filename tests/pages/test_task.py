@@ -79,7 +79,7 @@ def test_a_double_click_makes_one_attempt(app: Flask, page: Page) -> None:
     before = how_many(app)
     page.goto(f"/tasks/{uuid}")
     page.get_by_role("button", name="Retry", exact=True).dblclick()
-    expect(page.locator("#toasts .toast").first).to_contain_text("Retry 1 is queued")
+    expect(page.locator("#notices")).to_contain_text("Retry 1 is queued")
     assert how_many(app) == before + 1
 
 

@@ -58,6 +58,18 @@ def test_read_output_and_write_a_note(app: Flask, plain: Page) -> None:
     expect(plain.locator("#thread")).to_contain_text("The disk was full")
 
 
+def test_make_a_task_and_run_it_again(app: Flask, plain: Page) -> None:
+    before = how_many(app)
+    plain.goto("/tasks/new?plugin=demo")
+    plain.locator("#inputs").fill("without a script")
+    plain.locator("#new-task .formend .primary").click()
+    expect(plain.locator("#heading")).to_contain_text("without a script")
+    plain.goto(f"/tasks/{task(app, Task.status == 'completed')}")
+    plain.get_by_role("button", name="Reschedule", exact=True).click()
+    expect(plain.locator("#notices")).to_contain_text("queued again as a new task")
+    assert how_many(app) == before + 2
+
+
 def test_try_it_again(app: Flask, plain: Page) -> None:
     plain.goto(f"/tasks/{task(app, Task.status == 'failed')}")
     plain.get_by_role("button", name="Retry", exact=True).click()
