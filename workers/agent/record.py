@@ -64,10 +64,11 @@ class RecordFile:
         self._fd = os.open(self._tmp, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         os.write(self._fd, b" " * self._ROOM)
 
-    def write(self, record: ExitRecord) -> None:
+    def write(self, record: ExitRecord, durable: bool = True) -> None:
         text = json.dumps(record.as_dict()).encode()
         os.pwrite(self._fd, text, 0)
         os.ftruncate(self._fd, len(text))
-        os.fsync(self._fd)
+        if durable:
+            os.fsync(self._fd)
         os.close(self._fd)
         os.rename(self._tmp, self.path)

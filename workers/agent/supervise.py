@@ -58,6 +58,7 @@ class Job:
     mask: Callable[[int, bytes, bool], bytes] | None = None
     umask: int = 0o077
     lost_reason: str = "worker_lost"
+    durable: bool = True  # the record is still there after a power cut
 
 
 class _Verdict(NamedTuple):
@@ -91,7 +92,7 @@ class Supervisor:
                 return ExitRecord(NEVER_STARTED, reason=_storage_reason(error), error=f"no place for output: {error}")
             record = self._conclude(self._run(), self.capture.close(), started, began)
             try:
-                file.write(record)
+                file.write(record, self.job.durable)
             except OSError:
                 pass  # our caller still has it
             return record

@@ -96,6 +96,7 @@ def _job(order: dict, content: int) -> Job:
         memory=order["memory_bytes"],
         max_output=order["max_output"],
         run_as=order["run_as"],
+        durable=False,  # after a power cut nobody asks: what the database was not told by then has an unknown outcome
         mask=of_streams(_content(os.dup(content))["secrets"], NAMES) if order["masks"] else None,
     )
 
