@@ -316,6 +316,26 @@ def upsert(model: type[Base], rows: list[dict[str, Any]], keys: list[str], updat
     )  # fmt: skip
 
 
+def insert(model: type[Base], rows: list[dict[str, Any]]) -> None:
+    """Rows with the same keys, whose own ids nobody asks for."""
+    _plainly(sa.insert(model), rows)
+
+
+def change(statement: sa.Update) -> int:
+    """How many rows it has changed. What is loaded stays as it is."""
+    return int(_plainly(statement).rowcount)
+
+
+def _plainly(statement: Any, rows: list[dict[str, Any]] | None = None) -> Any:
+    """A loop's or worker's has nothing to check and nobody's act to record: past the ORM, which takes thrice as long."""
+    session = db.session()
+    scope: Scope | None = session.info.get("scope")
+    if scope is None or not scope.everything or session.info.get("act"):
+        return session.execute(statement, rows, execution_options={"synchronize_session": False})
+    session.flush()
+    return session.connection().execute(statement, rows)
+
+
 def dialect() -> str:
     return db.session().get_bind().dialect.name
 

@@ -12,7 +12,7 @@ from sqlalchemy import event as sa_event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp import queue
-from webapp.db import Base, BigKey, OrgScoped, OrgSession, db
+from webapp.db import Base, BigKey, OrgScoped, OrgSession, db, insert
 
 
 @dataclass(frozen=True)
@@ -103,9 +103,8 @@ def record_all(rows: Iterable[dict[str, Any]]) -> None:
     rows = list(rows)
     if not rows:
         return
-    session = db.session()
-    session.execute(sa.insert(Event), rows)
-    session.info.setdefault("touched", set()).update(r["organization_id"] for r in rows)
+    insert(Event, rows)
+    db.session().info.setdefault("touched", set()).update(r["organization_id"] for r in rows)
 
 
 def touch(organization_id: int) -> None:

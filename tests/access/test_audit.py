@@ -20,7 +20,7 @@ from webapp.access import audit
 from webapp.access.guards import requires
 from webapp.access.models import Audit, Membership, Role, User
 from webapp.access.permissions import Permission
-from webapp.db import db, unit
+from webapp.db import change, db, unit
 from webapp.events import SYSTEM, Actor
 
 ANA = Actor("user", "ana", 7)
@@ -161,6 +161,14 @@ def test_loops_write_none(app: Flask, session: Session, cast: Cast) -> None:
     with unit(app, "loop") as own:
         own.get_one(User, cast.id("vera")).name = "Changed"
     assert session.query(Audit).count() == before
+
+
+def test_an_act_is_recorded_whatever_way_it_writes(app: Flask, session: Session, cast: Cast) -> None:
+    user = sa.update(User).where(User.id == cast.id("vera")).values(name="Changed")
+    with unit(app, "an act across organisations"):
+        audit.begin(audit.Act(ANA, "user.change", "user vera"))
+        assert change(user) == 1
+    assert session.query(Audit).filter_by(action="user.change").count() == 1
 
 
 # --- denials

@@ -18,7 +18,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import events, queue
 from webapp.crash import crash_here
-from webapp.db import db
+from webapp.db import change, db, insert
 from webapp.events import Actor
 from webapp.refusal import Refused
 from webapp.tasks import graph, kinds, search, states, wake
@@ -475,8 +475,7 @@ def update(task: Task, now: datetime, *guards: sa.ColumnElement[bool], **values:
     values["updated_at"] = now
     counted, status = task.counted, task.status
     statement = sa.update(Task).where(Task.id == task.id, *guards).values(**values)
-    done = db.session.execute(statement, execution_options={"synchronize_session": False})
-    if done.rowcount == 0:  # type: ignore[attr-defined]
+    if change(statement) == 0:
         db.session.expire(task)
         raise Refused("stale", f"This task has changed meanwhile. It is now {task.looks.label}")
     became(task, values)
@@ -521,7 +520,7 @@ def count(moves: Iterable[tuple[int, str | None, str | None]]) -> None:
             sums[organization_id, after] = sums.get((organization_id, after), 0) + 1
     rows = [{"organization_id": o, "status": s, "delta": d} for (o, s), d in sums.items() if d]
     if rows:
-        db.session.execute(sa.insert(Count), rows)
+        insert(Count, rows)
 
 
 def _count_ends(tasks: Sequence[Task], before: Status | None, now: datetime) -> None:
@@ -533,7 +532,7 @@ def _count_ends(tasks: Sequence[Task], before: Status | None, now: datetime) -> 
         if before in states.FINAL:  # what was inferred has turned out to be something else
             rows.append({"organization_id": task.organization_id, "hour": hour, "status": before, "delta": -1})
     if rows:
-        db.session.execute(sa.insert(Ended), rows)
+        insert(Ended, rows)
 
 
 def ring(tasks: Iterable[Task]) -> None:
