@@ -21,7 +21,8 @@ from bench.storm.site import Site, wait_for
 from webapp.tasks import invariants
 
 NAMES = tuple(f"scheduler-{number}" for number in range(1, 5))
-PAUSE = 0.3, 5.0  # seconds between two kills: a process needs some to start
+PAUSE = 1.0, 8.0  # seconds between two kills: a process needs some to start
+LAST = 60.0  # seconds in which none is killed: nothing is begun a minute after a schedule's end
 SETTLED = 120.0
 
 
@@ -45,10 +46,10 @@ def main() -> int:
 def run(site: Site, seed: int, seconds: float) -> list[str]:
     try:
         site.start()
-        planned = schedules.strict(site, seed, seconds)
+        planned = schedules.strict(site, seed, seconds + LAST)
         kills = rage(site, random.Random(seed), seconds)
         begun = time.monotonic()
-        settled = wait_for(lambda: quiet(site, planned), SETTLED, 0.5)
+        settled = wait_for(lambda: quiet(site, planned), LAST + SETTLED, 0.5)
         found = verdict(site, planned)
         told(site, planned, kills, time.monotonic() - begun)
     finally:

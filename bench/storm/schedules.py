@@ -25,7 +25,7 @@ from webapp.tasks.models import Task
 
 BY = Actor("system", "Storm")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-OFTEN = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, 60)  # seconds; each divides a minute, so a cron can say it as well
+OFTEN = (2, 5, 6, 10, 12, 15, 20, 30, 60)  # seconds; each divides a minute, so a cron can say it as well
 SELDOM = (5, 10, 12, 15, 20, 30, 60)
 UNTOLD = (End.WAITING, End.FANNING)
 
@@ -56,7 +56,7 @@ def gentle(site: Site, seed: int, seconds: float) -> list[Planned]:
     return make(site, chance, SELDOM, settings, seconds)
 
 
-def strict(site: Site, seed: int, seconds: float, count: int = 64) -> list[Planned]:
+def strict(site: Site, seed: int, seconds: float, count: int = 50) -> list[Planned]:
     """Those that run whatever they find: each moment must have started exactly one task."""
     return make(site, random.Random(seed), OFTEN, [{"misfire": "all", "overlap": "allow"}] * count, seconds)
 
