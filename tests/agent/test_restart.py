@@ -8,6 +8,10 @@ import signal
 from tests.agent.conftest import until
 from tests.agent.test_run import alive
 from workers.agent import protocol
+from workers.agent.folder import all_folders
+from workers.agent.loop import Agent
+from workers.agent.state import WorkDir
+from workers.agent.work import Work
 
 SLOW = "echo begin; until [ -e {gate} ]; do sleep 0.05; done; echo end"
 
@@ -159,3 +163,20 @@ def test_what_a_crash_left_half_made_is_cleared_away(server, host):
     assert not half.exists() and not torn.exists()
     assert host.rejected() == ["torn.unreadable"]
     shutil.rmtree(host.path / "rejected")
+
+
+def test_what_ended_by_itself_is_reported_though_it_was_dropped_before_anybody_looked(server, agent, tmp_path):
+    """The first beat after a restart may hear that the lease is void before the end in the folder is read."""
+    row, gate = running(server, tmp_path)
+    agent.kill()
+    gate.touch()
+    until((agent.folders()[0] / "exit.json").exists)
+    server.give_up(row)
+    host = Agent(WorkDir(str(agent.path)), print)
+    (folder,) = all_folders(host.work)
+    work = Work(host, folder, lease_until=0.0)
+    work.drop()
+    work.start()
+    work.join(60)
+    host.client.close()
+    assert [(entry.task_id, entry.body["exit_code"]) for entry in host.spool.entries()] == [(row.id, 0)]

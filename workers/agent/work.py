@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 _SHIM_PATIENCE_S = protocol.KILL_GRACE_S + 15  # beyond what the runner itself needs to stop a task
 
 
+# What a task that was dropped has to say where it did not come to an end by itself before it could be stopped.
+_NO_NEWS = (protocol.NEVER_STARTED, protocol.CANCELLED, protocol.OUTCOME_UNKNOWN)
+
+
 class Withdrawn(Exception):
     """It is not to be run here, and nothing has run: there is nothing to report."""
 
@@ -232,7 +236,7 @@ class Work:
         """From here on the spool has it. None: the end is not known yet, it will be after a restart of the agent."""
         if ended is None:
             return
-        if self.dropped:
+        if self.dropped and ended.exit_code in _NO_NEWS:
             self.folder.remove()
             return
         self.folder.keep_record(ended)
