@@ -115,12 +115,28 @@ def test_a_lost_answer_is_given_again(idle: Caller, session: Session, cast: Cast
     assert [raw["token"] for raw in first["tasks"]] == [raw["token"] for raw in again["tasks"]]
 
 
+def test_a_task_for_anyone_sends_others_looking_only_until_it_is_taken(
+    idle: Caller, enrolled: Enrolled, cast: Cast
+) -> None:
+    others = [enrolled(hostname=f"web-{number}") for number in (2, 3, 4)]
+    for other in others:
+        other.claim()
+    made.command(cast.acme, {"agents": "anyone"})
+    assert others[0].claim().status_code == 200
+    assert others[1].claim().status_code == 204  # this one looked
+    with statements() as seen:
+        assert others[2].claim().status_code == 204
+    assert seen == []
+    made.command(cast.acme, {"agents": "anyone"})
+    assert others[2].claim().status_code == 200
+
+
 @pytest.mark.parametrize("target", ["named", "anyone"])
 def test_what_was_queued_while_the_broker_was_away_is_said_again(
     idle: Caller, agent: Agent, cast: Cast, pass_time, target: str
 ) -> None:  # type: ignore[no-untyped-def]
     made.command(cast.acme, {"agents": ["web-1"] if target == "named" else target})
-    quiet.looked(agent.id, cast.acme, lambda: False)  # as if the word had been lost after this look
+    quiet.looked(agent.id, cast.acme, lambda: (False, False))  # as if the word had been lost after this look
     assert idle.claim().status_code == 204
     pass_time(timedelta(seconds=6))
     wake.say_again(clock.now())
@@ -128,7 +144,7 @@ def test_what_was_queued_while_the_broker_was_away_is_said_again(
 
 
 def test_a_look_that_fails_leaves_no_mark(cast: Cast) -> None:
-    def broken() -> bool:
+    def broken() -> tuple[bool, bool]:
         raise ConnectionError
 
     with pytest.raises(ConnectionError):

@@ -70,8 +70,10 @@ CLAIM = Script("""
 if redis.call('GET', KEYS[3]) == ARGV[2] then return false end
 local known = cjson.decode(said)
 if known.state ~= 'paused' then
-  local anyones = redis.call('GET', ARGV[3] .. string.format('%d', known.organization_id)) or '0'
-  if known.state ~= 'active' or redis.call('GET', KEYS[4]) ~= anyones then return false end
+  local home = ARGV[3] .. string.format('%d', known.organization_id)
+  local anyones, mark = redis.call('GET', home) or '0', redis.call('GET', KEYS[4])
+  if known.state ~= 'active' or not mark then return false end
+  if mark ~= anyones and redis.call('GET', home .. ':none') ~= anyones then return false end
 end
 local times = redis.call('INCR', KEYS[5])
 if times == 1 then
@@ -102,12 +104,18 @@ def claim(agent_id: int, credential: str, claim_id: str) -> Known | None:
     return _read(CLAIM.run([*keys, CLAIMS.key(str(agent_id))], [credential, claim_id, ANYONES, *limit, end]))
 
 
-def looked(agent_id: int, organization_id: int, look: Callable[[], bool]) -> bool:
-    """Whether `look` finds something in the database. That it found nothing is remembered."""
-    queue.put(_mark(agent_id), queue.get(f"{ANYONES}{organization_id}") or b"0", MARKED_FOR)
+def looked(agent_id: int, organization_id: int, look: Callable[[], tuple[bool, bool]]) -> bool:
+    """Whether `look` finds something in the database: of its own, or of anyone's. What it did not find is remembered; of
+    anyone's for all agents, since a task that one of them has taken would send all the others looking."""
+    home = f"{ANYONES}{organization_id}"
+    count = queue.get(home) or b"0"
+    queue.put(_mark(agent_id), count, MARKED_FOR)
     found = True
     try:
-        found = look()
+        own, anyones = look()
+        if not anyones:
+            queue.put(f"{home}:none", count, MARKED_FOR)
+        found = own or anyones
         return found
     finally:
         if found:

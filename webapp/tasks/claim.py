@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -59,13 +59,24 @@ def for_agent(agent: Agent, most: int, claim_id: str, now: datetime, token: str 
     return _take(own, f"agent:{agent.uuid}", by, now, taken, token)
 
 
-def waiting_for(agent: Agent, claim_id: str) -> bool:
-    """Whether a claim may find something: a look that locks nothing, since most find nothing."""
+class Waiting(NamedTuple):
+    """What a claim may find."""
+
+    own: bool
+    anyones: bool
+
+
+def waiting_for(agent: Agent, claim_id: str) -> Waiting:
+    """A look that locks nothing, since most find nothing."""
     ready = sa.select(Task.id).where(Task.status == Status.PENDING, Task.executor == "agent")
     mine = ready.where(Task.agent_id == agent.id)
     anyones = ready.where(Task.agent_id.is_(None), Task.owner == ANYONE, Task.organization_id == agent.organization_id)
     answered = sa.select(Task.id).where(Task.claim_id == claim_id, Task.agent_id == agent.id)
-    return any(db.session.scalar(look.limit(1)) is not None for look in (mine, anyones, answered))
+    return Waiting(_any(mine) or _any(answered), _any(anyones))
+
+
+def _any(look: sa.Select[int]) -> bool:
+    return db.session.scalar(look.limit(1)) is not None
 
 
 def renew(leases: Iterable[tuple[str, Lease]], now: datetime) -> set[str]:

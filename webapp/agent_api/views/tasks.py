@@ -150,7 +150,7 @@ def _something_waits(claim_id: str) -> bool:
     """That nothing does is remembered, and such a claim is not asked here again for a while: see the gate."""
     agent: Agent = g.agent
 
-    def look() -> bool:
+    def look() -> claims.Waiting:
         db.session.commit()  # a snapshot from before the mark may lack what was queued since
         return claims.waiting_for(agent, claim_id)
 
