@@ -87,7 +87,7 @@ def file_id(organization_id: int) -> str:
 
 
 def object_id(organization_id: int) -> int:
-    seen = Seen("hostname", f"internet|{organization_id}.example", {"network": "internet"})
+    seen = Seen("hostname", f"internet|host-{next(factories.numbers)}.example", {"network": "internet"})
     with writing_to(organization_id):
         objects.see(organization_id, [seen], clock.now())
     return db.session.scalars(sa.select(Object.id).where(Object.key == seen.key)).one()
