@@ -22,7 +22,6 @@ from webapp.tasks import queries as tasks
 bp = Blueprint("plugins", __name__, url_prefix="/plugins")
 
 LATEST = 10
-SWITCHES = {"enable": True, "disable": False}
 
 
 @bp.get("/")
@@ -65,13 +64,23 @@ def configure(plugin_id: str) -> Response:
     return htmx.moved(_path(plugin, organization_id), f"The settings of {plugin.manifest.name} are saved")
 
 
-@bp.post("/<plugin_id>/<any(enable,disable):verb>")
+@bp.post("/<plugin_id>/enable")
 @requires(Permission.PLUGINS_WRITE)
-def switch(plugin_id: str, verb: str) -> Response:
+def enable(plugin_id: str) -> Response:
+    return _switch(plugin_id, True)
+
+
+@bp.post("/<plugin_id>/disable")
+@requires(Permission.PLUGINS_WRITE)
+def disable(plugin_id: str) -> Response:
+    return _switch(plugin_id, False)
+
+
+def _switch(plugin_id: str, on: bool) -> Response:
     plugin, organization_id = _plugin(plugin_id), _chosen()
-    lifecycle.switch(plugin, organization_id, SWITCHES[verb], principal.actor, clock.now())
+    lifecycle.switch(plugin, organization_id, on, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved(_path(plugin, organization_id), f"{plugin.manifest.name} is {verb}d")
+    return htmx.moved(_path(plugin, organization_id), f"{plugin.manifest.name} is {'enabled' if on else 'disabled'}")
 
 
 def _page(plugin: Plugin, org: Org, status: int = 200, **typed: Any) -> Response:
