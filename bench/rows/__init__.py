@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from bench.rows import idle, pages, queueing
+from bench.rows import idle, pages, queueing, schedules
 
-MODULES: tuple[ModuleType, ...] = (queueing, pages, idle)
+MODULES: tuple[ModuleType, ...] = (queueing, pages, schedules, idle)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -29,15 +30,32 @@ def record(schedule: Schedule, slot: plan.Slot, end: End, now: datetime, **facts
 
 
 def insert(schedule: Schedule, at: datetime, end: End, now: datetime, **facts: Any) -> int | None:
-    row = {
+    rows = db.session.execute(_new(), [_row(schedule, at, end, now) | facts])
+    return next((row.id for row in rows), None)
+
+
+def insert_all(moments: Sequence[tuple[Schedule, plan.Slot]], now: datetime) -> dict[int, int]:
+    """One slot of each schedule: schedule → row; without those where another scheduler was there first."""
+    rows = [
+        _row(schedule, slot.at, End.WAITING, now) | {"note": slot.note, "moved_from": slot.moved_from}
+        for schedule, slot in moments
+    ]
+    return {row.schedule_id: row.id for row in db.session.execute(_new(), rows)}
+
+
+def _new() -> Any:
+    statement = sqlite_insert if dialect() == "sqlite" else postgresql_insert
+    new = statement(Slot).on_conflict_do_nothing(index_elements=["schedule_id", "at", "agent"])
+    return new.returning(Slot.id, Slot.schedule_id)
+
+
+def _row(schedule: Schedule, at: datetime, end: End, now: datetime) -> dict[str, Any]:
+    return {
         "organization_id": schedule.organization_id, "schedule_id": schedule.id, "at": at, "agent": "", "end": end,
         "reason": None, "text": "", "note": None, "moved_from": None, "count": 1, "until": None, "batch_id": None,
         "waiting": None, "look_at": None, "version": schedule.version,
         "calendar_version": schedule.calendar.version if schedule.calendar else None, "settled_at": now,
-    } | facts  # fmt: skip
-    statement = sqlite_insert if dialect() == "sqlite" else postgresql_insert
-    new = statement(Slot).on_conflict_do_nothing(index_elements=["schedule_id", "at", "agent"]).returning(Slot.id)
-    return db.session.scalars(new, [row]).one_or_none()
+    }  # fmt: skip
 
 
 def update(slot_id: int, **values: Any) -> bool:
@@ -55,6 +73,18 @@ def settle_started(slot_id: int, started: Started, now: datetime) -> None:
     told = {"text": started.text} if started.text else {}
     update(slot_id, end=End.FANNING if left else End.FIRED, batch_id=started.batch.id,
            waiting=left or None, look_at=now if left else None, settled_at=now, **told)  # fmt: skip
+
+
+def settle_all(started: Sequence[tuple[int, int]], now: datetime) -> None:
+    """(row, batch) of slots that this transaction has just made."""
+    if started:
+        batches = sa.case(dict(started), value=Slot.id)
+        db.session.execute(
+            sa.update(Slot)
+            .where(Slot.id.in_([slot_id for slot_id, _ in started]))
+            .values(end=End.FIRED, batch_id=batches, settled_at=now),
+            execution_options={"synchronize_session": False},
+        )
 
 
 def look_later(slot_id: int, at: datetime) -> None:

@@ -8,7 +8,6 @@ so that a broken one stops no other.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from itertools import islice
 
 import sqlalchemy as sa
 import structlog
@@ -18,7 +17,19 @@ from webapp.crash import crash_here
 from webapp.db import db, within
 from webapp.errors import DATABASE_AWAY
 from webapp.refusal import Refused
-from webapp.schedules import each_agent, engine, freshness, lifecycle, plans, policies, runs, slots, starting
+from webapp.schedules import (
+    each_agent,
+    engine,
+    freshness,
+    judge,
+    lifecycle,
+    plans,
+    policies,
+    runs,
+    slots,
+    starting,
+    together,
+)
 from webapp.schedules.engine import Due
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule
@@ -41,7 +52,7 @@ def tick(now: datetime, starters: Starters = STARTERS, most: int = BITE) -> int:
     due = sa.select(Schedule).where(Schedule.due_at <= now).order_by(Schedule.due_at).limit(most)
     found = db.session.scalars(due.with_for_update(skip_locked=True)).all()
     settled = 0
-    for schedule in found:
+    for schedule in together.start(found, now, starters):
         settled += _alone(schedule, now, starters)
         if settled >= SLOTS:
             return most
@@ -80,8 +91,8 @@ def settle(schedule: Schedule, now: datetime, starters: Starters) -> int:
 
 
 def _settle_moments(schedule: Schedule, plan: Plan, now: datetime, starters: Starters) -> int:
-    due, following = _due(schedule, plan, now)
-    verdicts = _judged(schedule, due, now)
+    due, following = judge.due(schedule, plan, now)
+    verdicts = judge.judged(schedule, due, now)
     if due.earlier:
         slots.fold(schedule, due.earlier, End.MISSED, _reason_of_many(schedule, due.earlier, verdicts, now), now)
     for verdict in verdicts:
@@ -97,7 +108,7 @@ def _settle_agents(schedule: Schedule, plan: Plan, now: datetime, starters: Star
     told: list[Verdict] = []
     for turn in each_agent.due(schedule, plan, now):
         own = plan.for_agent(turn.agent.uuid)
-        for verdict in _judged(schedule, Due(turn.slots, None), now):
+        for verdict in judge.judged(schedule, Due(turn.slots, None), now):
             absent = turn.absent and verdict.end == FIRE
             told.append(Verdict(verdict.slot, policies.SKIPPED, OFFLINE) if absent else verdict)
             _carry_out(schedule, own, told[-1], now, starters, turn.agent)
@@ -105,23 +116,6 @@ def _settle_agents(schedule: Schedule, plan: Plan, now: datetime, starters: Star
     schedule.last_slot_at = max(schedule.last_slot_at, now)
     plans.look_ahead_at_agents(schedule, plan, now, now)
     return len(told)
-
-
-def _due(schedule: Schedule, plan: Plan, now: datetime) -> tuple[Due, Slot | None]:
-    """What is due, and the first slot that is not; most of the time that is one slot and the next."""
-    first = list(islice(engine.walk(plan, schedule.last_slot_at), 2))
-    if len(first) < 2 or first[1].at > now:
-        due = [slot for slot in first if slot.at <= now]
-        return Due(due, None), first[len(due)] if len(due) < len(first) else None
-    return engine.due(plan, schedule.last_slot_at, now), engine.next_slot(plan, now)
-
-
-def _judged(schedule: Schedule, due: Due, now: datetime) -> list[Verdict]:
-    verdicts = policies.misfire(schedule.misfire, due.slots, now)
-    if schedule.ends_at and now - schedule.ends_at > PUNCTUAL:
-        # The window is over: what it should have held is not begun after it.
-        return [each._replace(end=MISSED, reason="too_late") if each.end == FIRE else each for each in verdicts]
-    return verdicts
 
 
 def _reason_of_many(schedule: Schedule, earlier: engine.Earlier, verdicts: list[Verdict], now: datetime) -> str:

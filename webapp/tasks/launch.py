@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
@@ -16,7 +16,7 @@ from webapp.events import Actor
 from webapp.tasks import kinds, lifecycle, search, targets
 from webapp.tasks.kinds import Part
 from webapp.tasks.models import Batch, Edge, Task, new_uuid
-from webapp.tasks.spec import ANYONE, Spec, SpecError, Target, error, parse_options, parse_target
+from webapp.tasks.spec import ANYONE, OBJECT_SET, Spec, SpecError, Target, error, parse_options, parse_target
 from webapp.tasks.states import Status, Trigger
 from webapp.tasks.targets import Place
 
@@ -33,6 +33,28 @@ class Origin:
 
 
 NOWHERE = Origin()
+
+
+class Prepared(NamedTuple):
+    """A spec with what a launch would make of it."""
+
+    spec: Spec
+    parts: list[Part]
+    places: list[Place]
+
+    @property
+    def on_workers(self) -> bool:
+        return (
+            not self.spec.target.on_agents and self.spec.target.kind != OBJECT_SET and not self.spec.options.not_before
+        )
+
+
+class Wanted(NamedTuple):
+    """One launch of many that are made together."""
+
+    prepared: Prepared
+    by: Actor
+    origin: Origin
 
 
 def launch(
@@ -53,6 +75,39 @@ def launch(
     ]
     _begin(rows, parents, by, now)
     return batch
+
+
+def prepare(spec: Spec, now: datetime) -> Prepared:
+    """SpecError as a launch would raise it."""
+    return Prepared(spec, *check(spec, now))
+
+
+def launch_all(wanted: Sequence[Wanted], trigger: Trigger, now: datetime) -> list[int]:
+    """What many launches would make, in as few statements; for specs that workers run. The batches' ids."""
+    if not wanted:
+        return []
+    new = sa.insert(Batch).returning(Batch, sort_by_parameter_order=True)
+    batches = db.session.scalars(new, [_batch_row(each, trigger, now) for each in wanted]).all()
+    rows, made_by = [], []
+    for (prepared, by, origin), batch in zip(wanted, batches, strict=True):
+        for part in prepared.parts:
+            rows.append(_row(prepared.spec, batch, part, prepared.places[0], trigger, by, now, origin, False))
+            made_by.append(by)
+    tasks = _insert(rows)
+    lifecycle.note_each(list(zip(tasks, made_by, strict=True)), None, now)
+    search.add(tasks)
+    crash_here("launched")
+    lifecycle.ring(tasks)
+    return [batch.id for batch in batches]
+
+
+def _batch_row(wanted: Wanted, trigger: Trigger, now: datetime) -> dict[str, Any]:
+    spec, parts, _ = wanted.prepared
+    return {
+        "organization_id": writing(), "uuid": new_uuid(), "type": spec.type, "what": parts[0].what, "trigger": trigger,
+        "spec": spec.to_json(), "created_at": now, "created_by_id": wanted.by.id, "created_by": wanted.by.name,
+        "total": len(parts),
+    }  # fmt: skip
 
 
 def extend(

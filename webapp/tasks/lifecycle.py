@@ -491,6 +491,11 @@ def became(task: Task, values: dict[str, Any], **more: Any) -> None:
 
 def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime, **facts: Any) -> None:
     """The event and the counts of a move that these tasks made together."""
+    note_each([(task, by) for task in tasks], before, now, **facts)
+
+
+def note_each(moved: Sequence[tuple[Task, Actor]], before: Status | None, now: datetime, **facts: Any) -> None:
+    """The same where each was moved by somebody else."""
     events.record_all(
         events.row(
             task.organization_id,
@@ -504,8 +509,9 @@ def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime,
             after=task.status,
             **facts,
         )
-        for task in tasks
+        for task, by in moved
     )
+    tasks = [task for task, _ in moved]
     count((task.organization_id, before, task.status) for task in tasks if task.counted)
     _count_ends(tasks, before, now)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
@@ -83,11 +83,13 @@ class Options:
 
     def to_json(self) -> dict[str, Any]:
         """Only what differs from the defaults: short rows, and defaults can change for old schedules."""
-        plain = Options()
-        kept = {k: v for k, v in asdict(self).items() if v != getattr(plain, k)}
+        kept = {k: v for k, v in vars(self).items() if v != getattr(PLAIN, k)}
         if self.not_before:
             kept["not_before"] = self.not_before.isoformat()
-        return {k: list(v) if isinstance(v, tuple) else v for k, v in kept.items()}
+        return {k: list(v) if isinstance(v, tuple) else dict(v) if isinstance(v, dict) else v for k, v in kept.items()}
+
+
+PLAIN = Options()
 
 
 @dataclass(frozen=True)
