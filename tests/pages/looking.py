@@ -21,7 +21,9 @@ ASK = "for (const el of document.querySelectorAll('body [data-live]')) el.dispat
 
 
 def polls(response: Response) -> bool:
-    return response.request.headers.get("hx-request") == "true" and response.request.method == "GET"
+    """Those of the page's own list, not of what stands below it."""
+    own = not response.url.endswith("/tasks/schedules/section")
+    return own and response.request.headers.get("hx-request") == "true" and response.request.method == "GET"
 
 
 def poll(page: Page) -> Response:

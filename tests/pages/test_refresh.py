@@ -71,7 +71,7 @@ def test_a_hidden_tab_sends_nothing_and_asks_once_it_is_seen(page: Page) -> None
     page.clock.install()
     page.goto("/tasks")
     sent: list[str] = []
-    page.on("request", lambda request: sent.append(request.url) if "/tasks" in request.url else None)
+    page.on("request", lambda request: sent.append(request.url) if "/tasks?" in request.url else None)
     hide(page, True)
     page.clock.run_for(120_000)
     assert not sent
@@ -108,12 +108,12 @@ def test_who_was_signed_out_is_told_and_keeps_the_page(tasks: Page) -> None:
 
 def test_a_failing_server_leaves_the_rows_alone(tasks: Page) -> None:
     rows = tasks.locator("#tasks tbody tr").count()
-    tasks.route("**/tasks*", broken)
+    tasks.route("**/tasks**", broken)
     for _ in range(2):
         poll(tasks)
     expect(tasks.locator("#notice-poll")).to_contain_text("Updates stopped at")
     assert tasks.locator("#tasks tbody tr").count() == rows
-    tasks.unroute("**/tasks*", broken)
+    tasks.unroute("**/tasks**", broken)
     tasks.get_by_role("button", name="Retry now").click()
     expect(tasks.locator("#notice-poll")).to_have_count(0)
 
