@@ -16,7 +16,7 @@ from webapp.agents import picker
 from webapp.db import db
 from webapp.tasks import launch, outputs, queries
 from webapp.tasks.filters import Filter
-from webapp.tasks.models import Batch
+from webapp.tasks.models import Batch, new_uuid
 from webapp.tasks.spec import SpecError, parse
 from webapp.tasks.states import FINAL, LOOKS, Status, Trigger
 
@@ -38,11 +38,14 @@ def index() -> str:
 def run() -> Response | tuple[str, int]:
     form, now = request.form, clock.now()
     organization_id = choose_organization(form.get("organization"), Permission.TASKS_COMMAND)
+    if made := queries.batch_by_uuid(form.get("once", "")):  # sent twice
+        return redirect(f"/adhoc/{made.uuid}", 303)  # type: ignore[return-value]
     picked = picker.read(form, now, organization_id)
     errors = _too_many(picked, form, organization_id)
     if not errors:
         try:
-            batch = launch.launch(parse(_body(form, picked)), Trigger.ADHOC, principal.actor, now)
+            batch = launch.launch(parse(_body(form, picked)), Trigger.ADHOC, principal.actor, now,
+                                  uuid=form.get("once") or None)  # fmt: skip
         except SpecError as error:
             errors = error.errors
     if errors:
@@ -95,6 +98,6 @@ def _form(form: MultiDict[str, str]) -> dict[str, Any]:
     picked = picker.read(form, now, chosen.id)
     recent = sa.select(Batch).where(Batch.trigger == Trigger.ADHOC).order_by(Batch.id.desc()).limit(RECENT)
     return {
-        "form": form, "picker": picked, "modes": picker.MODES, "matched": picked.matched(now, chosen.id), "now": now,
+        "once": new_uuid(), "form": form, "picker": picked, "modes": picker.MODES, "matched": picked.matched(now, chosen.id), "now": now,
         "organizations": allowed, "organization": chosen, "recent": db.session.scalars(recent).all(), "errors": [],
     }  # fmt: skip
