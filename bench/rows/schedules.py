@@ -61,12 +61,14 @@ def some_due(many: Flask) -> Iterator[Row]:
     with world(stored(FEW)) as settings:
         few = db.core(settings)
         pairs = [(fired(many, FEW, day), fired(few, FEW, day)) for day in range(6)][1:]
-    a, b = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
-    ratio = statistics.median(first / second for first, second in pairs)
-    note = f"{a * 1000:,.0f} ms against {b * 1000:,.0f} ms for {FEW:,} due"
-    yield Row("e", "the same number due, of 100,000 against of 1,000", ratio, "×", 1.5, note=note)
-    took = fired(many, DUE, 6)
-    yield Row("e", f"each fire, {DUE:,} of 100,000 due", took / DUE * 1e6, "µs", 150, note=f"{DUE / took:,.0f} fires/s")
+        a, b = (statistics.median(pair[side] for pair in pairs) for side in (0, 1))
+        ratio = statistics.median(first / second for first, second in pairs)
+        note = f"{a * 1000:,.0f} ms against {b * 1000:,.0f} ms for {FEW:,} due"
+        yield Row("e", "the same number due, of 100,000 against of 1,000", ratio, "×", 1.5, note=note)
+        took = fired(many, DUE, 6)
+        yield Row(
+            "e", f"each fire, {DUE:,} of 100,000 due", took / DUE * 1e6, "µs", 150, note=f"{DUE / took:,.0f} fires/s"
+        )
 
 
 def all_due(app: Flask) -> Iterator[Row]:
