@@ -7,6 +7,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -14,7 +15,7 @@ from tests.browser import Browser
 from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
-from webapp.events import SYSTEM
+from webapp.events import SYSTEM, Event
 from webapp.tasks import lifecycle
 from webapp.tasks.lifecycle import End
 from webapp.tasks.models import Task
@@ -88,6 +89,12 @@ def test_a_failure_tells_what_why_and_what_to_try(client: Browser, session: Sess
     banner = page[page.index('id="failure"') :]
     assert "Plugin crashed" in banner and "exit code 1" in banner and "no &lt;such&gt; key" in banner
     assert "What to try:" in banner and "Traceback: line 1" in banner
+
+
+def test_a_task_whose_history_is_gone_is_still_shown(client: Browser, session: Session, cast: Cast) -> None:
+    task = made.ended(cast.acme)
+    session.execute(sa.delete(Event).where(Event.subject == "task", Event.subject_id == task.id))
+    assert f"/tasks/{task.uuid}" in seen(client, task)
 
 
 def test_the_timeline_has_every_move_with_who(client: Browser, session: Session, cast: Cast) -> None:

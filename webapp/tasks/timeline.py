@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import NamedTuple
 
 from webapp.db import db
@@ -73,10 +74,9 @@ def of(task: Task, now: datetime) -> Timeline:
 
 
 def _steps(moves: Sequence[Event]) -> list[Step]:
-    ends = [move.at for move in moves[1:]]
     return [
-        Step(LOOKS[Status(str(move.after))], move.at, (end - move.at).total_seconds() if end else None, move.actor)
-        for move, end in zip(moves, [*ends, None], strict=True)
+        Step(LOOKS[Status(str(move.after))], move.at, (next.at - move.at).total_seconds() if next else None, move.actor)
+        for move, next in zip_longest(moves, moves[1:])
     ]
 
 
