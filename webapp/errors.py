@@ -83,6 +83,7 @@ def _page(problem: Problem) -> Response:
         text=problem.detail,
         reference=reference() if problem.status >= 500 else "",
         retry_after=problem.headers.get("Retry-After"),
+        pinned=list,  # none: the session may be what has failed
     )
     return make_response(page, problem.status)
 
