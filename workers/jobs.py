@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from types import FrameType
+from typing import Any
 
 import redis
 import structlog
@@ -52,6 +53,12 @@ class Listener(SimpleWorker):
     def _install_signal_handlers(self) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_signal)
+
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        """Also before each wait for a ring: the signal may have come before this one could hear it."""
+        if _executor is not None and _executor.stopping.is_set() and self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        super().heartbeat(*args, **kwargs)
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self._stop_requested = True
