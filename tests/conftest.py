@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import hypothesis
 import pytest
@@ -44,6 +45,8 @@ structlog.configure(
         structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
     ]
 )
+
+ENGINES: WeakSet[Engine] = WeakSet()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -95,6 +98,7 @@ def statements_compiled_once() -> None:
             engine._compiled_cache.capacity = 10_000
         known = first[engine.dialect.name]
         engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
+        ENGINES.add(engine)
         return engine
 
     db._make_engine = remembered
@@ -143,6 +147,8 @@ def cast(source: Any) -> Cast:
 def database_url(source: Any, tmp_path: Path) -> Iterator[str]:
     with source.copy(tmp_path) as url:
         yield url
+        for engine in list(ENGINES):
+            engine.dispose()  # also those of apps that a test made by itself
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ def settings(server: Server, plugin: str, organization: str | None, as_json: boo
     if as_json:
         printing.values("json", [told])
         return
-    for name, value in told["settings"].items():
+    for name, value in sorted(told["settings"].items()):
         click.echo(f"{name}={_text(value)}")
     for name in told["secrets"]:
         click.echo(f"{name} is set")
