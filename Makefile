@@ -23,8 +23,8 @@ help: ## list the targets
 run: $(VENV)/run.stamp ## run the product here until Ctrl-C (PORT=, MUSTER_DATA=, …: see `muster config`)
 	@MUSTER_DEMO="$${MUSTER_DEMO-$(if $(DATABASE_URL),0,1)}" exec $(BIN)/muster up
 
-test: $(VENV)/dev.stamp ## run the tests on SQLite and PostgreSQL (ARGS="-k cancel", DB=sqlite)
-	@$(BIN)/python -m pytest --db $(DB) -n $(CORES) --ignore tests/faults --ignore tests/pages $(ARGS)
+test: $(VENV)/dev.stamp ## run the tests on both databases and in Chromium (ARGS="-k cancel", DB=sqlite)
+	@$(BIN)/python -m pytest --db $(DB) -n $(CORES) --dist worksteal --ignore tests/faults $(ARGS)
 
 faults: $(VENV)/dev.stamp ## kill processes at every crash point, and count what was lost
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
@@ -45,7 +45,7 @@ bench: $(VENV)/dev.stamp ## measure against the budgets (ONLY=list)
 storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=, ARGS="--db postgres")
 	@$(BIN)/python -m bench.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
-browser: $(VENV)/dev.stamp ## run the tests that need Chromium (MUSTER_FULL=1: axe in all themes and widths)
+browser: $(VENV)/dev.stamp ## run only the tests in Chromium (MUSTER_FULL=1: axe in all themes and widths)
 	@$(BIN)/python -m pytest tests/pages -n $(CORES) $(ARGS)
 
 lock: | $(BIN)/python ## write the lock files anew from pyproject.toml

@@ -70,6 +70,7 @@ def test_nothing_new_is_answered_with_nothing(tasks: Page) -> None:
 def test_a_hidden_tab_sends_nothing_and_asks_once_it_is_seen(page: Page) -> None:
     page.clock.install()
     page.goto("/tasks")
+    page.wait_for_load_state("networkidle")  # or what is on its way would run into its time limit
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.url) if "/tasks?" in request.url else None)
     hide(page, True)
