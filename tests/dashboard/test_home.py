@@ -9,10 +9,12 @@ from sqlalchemy.orm import Session
 
 from tests.browser import Browser
 from tests.cast import Cast
+from tests.schedules import made as schedules
 from tests.tasks import made
 from webapp import clock
 from webapp.dashboard import charts, queries
 from webapp.dashboard.queries import Period
+from webapp.events import Actor
 from webapp.tasks import lifecycle, sweep
 from webapp.tasks.lifecycle import End
 
@@ -76,6 +78,15 @@ def test_the_list_of_first_steps_ticks_from_what_really_happened(client: Browser
     assert "Getting started" in before and 'class="done"' not in before
     made.ended(cast.acme)
     assert 'class="done"' in client.get("/").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("by", "done"), [(schedules.ANN, True), (Actor("system", "Demo"), False)])
+def test_a_sample_schedule_is_nobodys_step(session: Session, cast: Cast, by: Actor, done: bool) -> None:
+    schedule = schedules.schedule(cast.acme, {"kind": "interval", "every": "5m"}, NOW)
+    schedule.created_by_id = by.id
+    made.task(cast.acme).schedule_id = schedule.id
+    session.commit()
+    assert ("scheduled" in queries.done_by(cast.users["oscar"])) is done
 
 
 def test_an_unchanged_dashboard_is_not_sent_again(client: Browser, session: Session, cast: Cast) -> None:

@@ -141,11 +141,12 @@ def done_by(user_id: int | None) -> set[str]:
     if user_id is None:
         return set()
     mine = Task.created_by_id == user_id
+    somebodys = sa.select(Schedule.id).where(Schedule.created_by_id.is_not(None))  # not the samples
     asked = {
         "seen": Task.status == GOOD,
         "own": sa.and_(mine, Task.trigger.in_(("manual", "adhoc", "api"))),
         "retried": sa.and_(mine, Task.trigger.in_(("retry", "reschedule"))),
-        "scheduled": Task.schedule_id.is_not(None),
+        "scheduled": Task.schedule_id.in_(somebodys),
     }
     found = {
         step for step, condition in asked.items() if db.session.scalar(sa.select(Task.id).where(condition).limit(1))
