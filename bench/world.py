@@ -60,13 +60,18 @@ def organization_id(app: Flask) -> int:
 
 def big(count: int) -> Path:
     """A database with so many tasks in their final states, as a year of schedules leaves them."""
-    path = CACHE / f"tasks-{count}-{schema.head()}-{_shape()}.db"
+    return kept(f"tasks-{count}-{schema.head()}-{_shape()}", f"{count:,} tasks", lambda settings: fill(settings, count))
+
+
+def kept(name: str, what: str, fill: Callable[[Settings], None]) -> Path:
+    """A filled database, made once and kept for the next run."""
+    path = CACHE / f"{name}.db"
     if not path.exists():
         CACHE.mkdir(exist_ok=True)
         (CACHE / ".gitignore").write_text("*\n")
-        print(f"making {count:,} tasks …", flush=True)
+        print(f"making {what} …", flush=True)
         with world() as settings:
-            fill(settings, count)
+            fill(settings)
             with sa.create_engine(settings.database_url).connect() as connection:
                 connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
             part = path.with_suffix(".part")

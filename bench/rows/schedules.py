@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import resource
-import shutil
 import statistics
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -16,7 +14,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from bench.measure import Row, quantile, seconds
-from bench.world import BITE, CACHE, NOW, organization_id, world
+from bench.world import BITE, NOW, kept, organization_id, world
 from webapp import db, schema
 from webapp.config import Settings
 from webapp.schedules import engine, plans, rules, tick
@@ -134,18 +132,8 @@ def memory() -> float:
 
 def stored(count: int) -> Path:
     """A database with so many daily schedules, none of them due."""
-    path = CACHE / f"schedules-{count}-{schema.head()}-{len(Schedule.__table__.columns)}.db"
-    if not path.exists():
-        CACHE.mkdir(exist_ok=True)
-        print(f"making {count:,} schedules …", flush=True)
-        with world() as settings:
-            fill(settings, count)
-            with sa.create_engine(settings.database_url).connect() as connection:
-                connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-            part = path.with_suffix(".part")
-            shutil.copyfile(settings.data / "muster.db", part)
-            os.replace(part, path)
-    return path
+    name = f"schedules-{count}-{schema.head()}-{len(Schedule.__table__.columns)}"
+    return kept(name, f"{count:,} schedules", lambda settings: fill(settings, count))
 
 
 def fill(settings: Settings, count: int) -> None:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from flask import Flask
 from playwright.sync_api import Page, Response
 
+from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.db import db, unit
@@ -70,3 +71,15 @@ def fail(taken: Claimed) -> None:
 
 def get(uuid: str) -> Task:
     return db.session.scalars(sa.select(Task).where(Task.uuid == uuid)).one()
+
+
+def started(app: Flask, cast: Cast) -> Claimed:
+    """The newest: those that wait from before are cancelled first."""
+
+    def start() -> Claimed:
+        for waiting in made.claimed(most=100):
+            lifecycle.cancel(waiting.task, made.ANN, clock.now())
+        taken = made.started(cast.acme)
+        return Claimed(taken.task, taken.lease)
+
+    return change(app, start)

@@ -8,7 +8,7 @@ from flask import Flask
 from playwright.sync_api import Page, expect
 
 from tests.cast import Cast
-from tests.pages.looking import change, get, how_many, poll, task
+from tests.pages.looking import change, get, how_many, poll, started, task
 from tests.pages.seeded import printed
 from tests.tasks import made
 from webapp import clock
@@ -44,18 +44,6 @@ def test_its_output_and_end_arrive_by_themselves(app: Flask, page: Page, cast: C
     poll(page)
     expect(page.locator("#heading .badge")).to_have_text("Completed")
     expect(page.locator("#out-lines .l")).to_have_count(2)
-
-
-def started(app: Flask, cast: Cast) -> Claimed:
-    """The newest: those that wait from before are cancelled first."""
-
-    def start() -> Claimed:
-        for waiting in made.claimed(most=100):
-            lifecycle.cancel(waiting.task, made.ANN, clock.now())
-        taken = made.started(cast.acme)
-        return Claimed(taken.task, taken.lease)
-
-    return change(app, start)
 
 
 def more(app: Flask, data: Path, taken: Claimed, text: bytes) -> None:

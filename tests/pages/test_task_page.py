@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 
 from tests.cast import Cast
 from tests.pages.conftest import Open
-from tests.pages.looking import change, get, poll
+from tests.pages.looking import change, get, poll, started
 from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
@@ -27,13 +27,7 @@ AT_END = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40"
 
 @pytest.fixture
 def taken(app: Flask, cast: Cast) -> Claimed:
-    def start() -> Claimed:
-        for waiting in made.claimed(most=100):
-            lifecycle.cancel(waiting.task, made.ANN, clock.now())
-        begun = made.started(cast.acme)
-        return Claimed(begun.task, begun.lease)
-
-    return change(app, start)
+    return started(app, cast)
 
 
 @pytest.fixture
