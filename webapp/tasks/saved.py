@@ -17,15 +17,16 @@ from webapp.tasks.models import SavedView
 MOST = 50
 
 
-def visible(who: Principal) -> Sequence[SavedView]:
+def visible(who: Principal, *where: sa.ColumnElement[bool]) -> Sequence[SavedView]:
     """One's own, and those that others share."""
     mine = sa.or_(SavedView.user_id == who.id, SavedView.shared)
-    return db.session.scalars(sa.select(SavedView).where(mine).order_by(SavedView.name, SavedView.id).limit(MOST)).all()
+    by_name = sa.select(SavedView).where(mine, *where).order_by(SavedView.name, SavedView.id).limit(MOST)
+    return db.session.scalars(by_name).all()
 
 
 def pinned(who: Principal) -> Sequence[SavedView]:
-    """Those that stand in the menu."""
-    return [view for view in visible(who) if view.pinned]
+    """Those that stand in the menu of every page."""
+    return visible(who, SavedView.pinned)
 
 
 def save(
