@@ -26,7 +26,7 @@ def visible(who: Principal, *where: sa.ColumnElement[bool]) -> Sequence[SavedVie
 
 def pinned(who: Principal) -> Sequence[SavedView]:
     """Those that stand in the menu of every page."""
-    return visible(who, SavedView.pinned)
+    return visible(who, SavedView.pinned.is_(True))
 
 
 def save(
