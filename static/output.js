@@ -48,8 +48,8 @@ on('click', '.resume button', (event, button) => {
   log.focus()
 })
 
-hear('log:next', ({ target, detail }) => {
-  const log = target.closest('[data-log]')
+// An answer that comes after its log left the page reaches only the document, and is dropped.
+on('log:next', '[data-log]', ({ detail }, log) => {
   if (detail.from) log.dataset.from = detail.from
   if (detail.end && $('[data-more="after"]', log)) {
     byId(`${log.id}-later`).remove()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from flask import Flask
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.cast import Cast
-from tests.pages.looking import change, get, how_many, poll, started, task
+from tests.pages.looking import ASK, change, get, how_many, poll, started, task
 from tests.pages.seeded import printed
 from tests.tasks import made
 from webapp import clock
@@ -44,6 +44,21 @@ def test_its_output_and_end_arrive_by_themselves(app: Flask, page: Page, cast: C
     poll(page)
     expect(page.locator("#heading .badge")).to_have_text("Completed")
     expect(page.locator("#out-lines .l")).to_have_count(2)
+
+
+def test_output_that_comes_after_its_box_has_left_is_dropped(
+    app: Flask, page: Page, cast: Cast, settings: Settings
+) -> None:
+    taken, held = started(app, cast), list[Route]()
+    page.goto(f"/tasks/{taken.task.uuid}")
+    page.route("**/log?*", lambda route: held.append(route))
+    more(app, settings.data, taken, b"too late\n")
+    with page.expect_request("**/log?*"):
+        page.evaluate(ASK)
+    page.locator("#out").evaluate("box => box.remove()")
+    with page.expect_response("**/log?*"):
+        held[0].continue_()
+    page.evaluate("new Promise(requestAnimationFrame)")  # the `page` fixture fails on any error the answer brought
 
 
 def more(app: Flask, data: Path, taken: Claimed, text: bytes) -> None:
