@@ -95,3 +95,6 @@ def test_a_build_is_uploaded_and_its_test_retired(admin: Muster, tmp_path: Path)
     assert lying.returncode == 2 and "file: The file is no program" in lying.stderr
     assert admin("tests", "retire", "smb", "--yes").stdout == "smb is retired\n"
     assert admin("tests", "retire", "smb", "--yes").returncode == 3
+    assert "retired" in admin("tests", "--retired").stdout
+    assert admin("tests", "restore", "smb").stdout == "smb is in the library\n"
+    assert admin("tests", "restore", "smb").returncode == 3

@@ -81,7 +81,7 @@ def test_versions_only_grow(upload: Any, session: Session, cast: Cast, test: Tes
     with pytest.raises(ManifestError, match="Use 3 or more"):
         upload(ELF, version=2)
     assert upload(ELF, version=10).version == 10
-    lifecycle.delete(test, SYSTEM, clock.now())
+    lifecycle.retire(test, SYSTEM, clock.now())
     again = lifecycle.add_test(cast.acme, "lsass-dump", "Again", SYSTEM, clock.now())
     assert upload(ELF, to=again).version == 11  # hosts remember
 
@@ -119,9 +119,26 @@ def test_a_revoked_build_runs_nowhere_for_ever(upload: Any, cast: Cast, settings
 def test_everything_is_written_down(upload: Any, test: Test, session: Session) -> None:
     lifecycle.disable(upload(ELF), SYSTEM, clock.now())
     lifecycle.edit(test, SYSTEM, clock.now(), name="New", description="", technique="", requires=["azure"])
-    lifecycle.delete(test, SYSTEM, clock.now())
+    lifecycle.retire(test, SYSTEM, clock.now())
     kinds = [row.kind for row in session.query(Event).filter_by(subject="test").order_by(Event.id)]
-    assert kinds == ["test.added", "build.uploaded", "build.disabled", "test.edited", "test.deleted"]
+    assert kinds == ["test.added", "build.uploaded", "build.disabled", "test.edited", "test.retired"]
+
+
+def test_a_retired_test_is_restored_with_its_builds(upload: Any, cast: Cast, test: Test) -> None:
+    upload(ELF)
+    lifecycle.retire(test, SYSTEM, clock.now())
+    assert builds.build_for("lsass-dump", cast.acme, "linux", "amd64") is None
+    with pytest.raises(Refused):
+        lifecycle.retire(test, SYSTEM, clock.now())
+    lifecycle.restore(test, SYSTEM, clock.now())
+    assert builds.build_for("lsass-dump", cast.acme, "linux", "amd64") is not None
+
+
+def test_a_name_that_was_given_away_is_not_taken_back(cast: Cast, test: Test) -> None:
+    lifecycle.retire(test, SYSTEM, clock.now())
+    lifecycle.add_test(cast.acme, "lsass-dump", "Again", SYSTEM, clock.now())
+    with pytest.raises(Refused, match='There is another test "lsass-dump" now'):
+        lifecycle.restore(test, SYSTEM, clock.now())
 
 
 @pytest.mark.parametrize("slug", ["", "A", "a b", "../x", "x" * 101, "-a"])

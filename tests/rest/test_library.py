@@ -56,6 +56,9 @@ def test_a_test_is_added_found_edited_and_retired(program: Program) -> None:
     assert program.delete(path).status_code == 204
     assert program.get(path).status_code == 404
     assert [test["slug"] for test in program.get("/tests/").json["items"]] == ["other"]
+    assert [test["id"] for test in program.get("/tests/?retired=1").json["items"]] == [test_id]
+    assert program.post(f"{path}restore").json["retired"] is False
+    assert program.post(f"{path}restore").status_code == 409 and program.get(path).status_code == 200
 
 
 def test_a_slug_is_taken_once_and_spelt_right(program: Program) -> None:

@@ -109,16 +109,32 @@ def revoke(build: Build, signing: Signing, why: str, by: Actor, now: datetime) -
     _changed(build.test, "build.revoked", by, now, build, text=why)
 
 
-def delete(thing: Test | Build, by: Actor, now: datetime) -> None:
-    """Hidden; tasks that ran it keep their snapshot, and a later test of the same name goes on counting versions."""
-    if thing.deleted_at:
+def retire(test: Test, by: Actor, now: datetime) -> None:
+    """Nothing new can run it; tasks that ran it keep their snapshot. Another test of its name counts versions on."""
+    if test.deleted_at:
+        raise Refused("unchanged", f"{test.name} is retired already")
+    test.deleted_at = test.updated_at = now
+    _record(test, "test.retired", by, now, before=_facts(test))
+    builds.forget()
+
+
+def restore(test: Test, by: Actor, now: datetime) -> None:
+    """Back into the library with its builds, unless its name has been given away."""
+    if not test.deleted_at:
+        raise Refused("unchanged", f"{test.name} is in the library")
+    if builds.by_slug(test.slug, test.organization_id):
+        raise Refused("taken", f'There is another test "{test.slug}" now. Retire that one first')
+    test.deleted_at, test.updated_at = None, now
+    _record(test, "test.restored", by, now, after=_facts(test))
+    builds.forget()
+
+
+def delete(build: Build, by: Actor, now: datetime) -> None:
+    """Hidden; tasks that ran it keep their snapshot, and its number is not given again."""
+    if build.deleted_at:
         return
-    thing.deleted_at = now
-    if isinstance(thing, Build):
-        _changed(thing.test, "build.deleted", by, now, thing)
-    else:
-        _record(thing, "test.deleted", by, now, before=_facts(thing))
-        builds.forget()
+    build.deleted_at = now
+    _changed(build.test, "build.deleted", by, now, build)
 
 
 def add_examples(settings: Settings, organization_id: int, by: Actor, now: datetime) -> list[Test]:

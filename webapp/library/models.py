@@ -46,6 +46,10 @@ class Test(OrgScoped, Base):
     )
 
     @property
+    def retired(self) -> bool:
+        return self.deleted_at is not None
+
+    @property
     def usable_builds(self) -> list[Build]:
         return [build for build in self.builds if build.usable]
 

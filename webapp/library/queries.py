@@ -21,6 +21,7 @@ class Filter:
     platform: str = ""
     technique: str = ""
     enabled: bool | None = None
+    retired: bool = False
 
 
 def page(chosen: Filter, per: int, after: int | None = None) -> tuple[list[Test], int | None]:
@@ -34,7 +35,8 @@ def page(chosen: Filter, per: int, after: int | None = None) -> tuple[list[Test]
 
 def where(chosen: Filter) -> sa.Select[Test]:
     """With their builds, for a list in whatever order."""
-    return _where(_alive(), chosen).options(selectinload(Test.builds))
+    alive = Test.deleted_at.is_not(None) if chosen.retired else Test.deleted_at.is_(None)
+    return _where(sa.select(Test).where(alive), chosen).options(selectinload(Test.builds))
 
 
 def choices(organization_id: int, q: str = "", limit: int = 50) -> Sequence[Test]:
@@ -47,10 +49,6 @@ def choices(organization_id: int, q: str = "", limit: int = 50) -> Sequence[Test
 def techniques() -> list[str]:
     used = sa.select(Test.technique).distinct().where(Test.deleted_at.is_(None), Test.technique != "")
     return list(db.session.scalars(used.order_by(Test.technique)))
-
-
-def _alive() -> sa.Select[Test]:
-    return sa.select(Test).where(Test.deleted_at.is_(None))
 
 
 def _where(found: sa.Select[Test], chosen: Filter) -> sa.Select[Test]:

@@ -48,6 +48,7 @@ TEST = answered(
     technique=Text(),
     requires=Many(of=Text(), about="The integrations that it needs."),
     enabled=Flag(),
+    retired=Flag(about="It is out of the library; what ran it keeps its history."),
     version=Whole(about="Of its newest build that can run; 0 without one."),
     platforms=Many(of=Text(), about="Where it can run, such as linux/amd64."),
     builds=Many(of=BUILD, about="Newest first."),
@@ -75,6 +76,7 @@ FILTERS: dict[str, Value] = {
     "platform": Text(choices=PLATFORMS),
     "technique": Text(),
     "enabled": Flag(),
+    "retired": Flag(about="Those that were retired, and no others."),
 }
 
 
@@ -117,7 +119,16 @@ def retire(test_id: int) -> None:
     """Retire a test. Nothing new can run it; what ran keeps its history."""
     test = found(test_id, lock=True)
     etags.check(form(test))
-    lifecycle.delete(test, principal.actor, clock.now())
+    lifecycle.retire(test, principal.actor, clock.now())
+
+
+@section.post("/tests/<int:test_id>/restore", needs=(P.LIBRARY_WRITE,), answer=TEST)
+def restore(test_id: int) -> Json:
+    """Take a retired test back into the library."""
+    test = get_or_404(Test, id=test_id)
+    db.session.refresh(test, with_for_update=True)
+    lifecycle.restore(test, principal.actor, clock.now())
+    return form(test)
 
 
 @section.post("/tests/<int:test_id>/enable", needs=(P.LIBRARY_WRITE,), answer=TEST)
@@ -144,9 +155,10 @@ def found(test_id: int, *, lock: bool = False) -> Test:
 
 
 def form(test: Test) -> Json:
-    names = ("id", "slug", "name", "description", "technique", "requires", "enabled", "version", "platforms")
+    names = ("id", "slug", "name", "description", "technique", "requires", "enabled", "retired", "version")
     return {
         **{name: getattr(test, name) for name in names},
+        "platforms": test.platforms,
         "builds": [build_form(build) for build in test.builds if build.deleted_at is None],
         "organization": shapes.organization(test.organization_id),
         "created_at": clock.iso(test.created_at),

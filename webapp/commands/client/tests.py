@@ -18,16 +18,19 @@ HEADS = ("SLUG", "STATE", "VERSION", "RUNS ON", "TECHNIQUE", "NAME")
 @click.group(invoke_without_command=True)
 @click.option("-q", "query", help="A part of name, slug or technique.")
 @click.option("--platform", help="That run there: linux, darwin or windows.")
+@click.option("--retired", is_flag=True, help="Those that were retired.")
 @click.option("--output", "-o", "form", type=click.Choice(printing.FORMS), help="Default: a table, or tabs in a pipe.")
 @click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @click.option("--limit", "-n", type=click.IntRange(1), default=100, show_default=True, help="How many at most.")
 @talks
-def tests(server: Server, query: str | None, platform: str | None, form: str | None, as_json: bool, limit: int) -> None:
-    """List tests; upload a build, retire a test."""
+def tests(
+    server: Server, query: str | None, platform: str | None, retired: bool, form: str | None, as_json: bool, limit: int
+) -> None:
+    """List tests; upload a build, retire and restore a test."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
-    found = server.pieces("tests", "", limit=limit, q=query, platform=platform)
+    found = server.pieces("tests", "", limit=limit, q=query, platform=platform, retired="1" if retired else None)
     if form.startswith("json"):
         printing.values(form, found)
     elif form == "table":
@@ -75,10 +78,23 @@ def retire(server: Server, slug: str, yes: bool) -> None:
     click.echo(f"{slug} is retired")
 
 
-def _named(server: Server, slug: str) -> Json | None:
-    return next(server.pieces("tests", "", limit=1, slug=slug), None)
+@tests.command()
+@click.argument("slug")
+@talks
+def restore(server: Server, slug: str) -> None:
+    """Take the test SLUG that was retired back into the library."""
+    test = _named(server, slug, retired="1")
+    if test is None:
+        raise Exit(NOT_FOUND, f'No retired test is called "{slug}". `muster tests --retired` lists them')
+    server.post("tests", test["id"], "restore")
+    click.echo(f"{slug} is in the library")
+
+
+def _named(server: Server, slug: str, **more: str) -> Json | None:
+    """The newest of this name."""
+    return next(server.pieces("tests", "", limit=1, slug=slug, **more), None)
 
 
 def _row(test: Json) -> tuple[str, ...]:
-    state = "enabled" if test["enabled"] else "disabled"
+    state = "retired" if test["retired"] else "enabled" if test["enabled"] else "disabled"
     return test["slug"], state, str(test["version"]), " ".join(test["platforms"]), test["technique"], test["name"]

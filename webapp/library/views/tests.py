@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any, BinaryIO, cast
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, redirect, render_template, request
 
@@ -27,9 +28,31 @@ SWITCHES = {"enable": lifecycle.enable, "disable": lifecycle.disable}
 @requires(Permission.LIBRARY_READ)
 @polling.cached
 def index() -> Response:
-    q = request.args.get("q", "").strip()[:200]
-    tests, after = queries.page(queries.Filter(q=q), PER, request.args.get("after", type=int))
-    return htmx.page("library/index.html", "library/_list.html", tests=tests, after=after, q=q)
+    chosen = queries.Filter(q=request.args.get("q", "").strip()[:200], retired="retired" in request.args)
+    tests, after = queries.page(chosen, PER, request.args.get("after", type=int))
+    return htmx.page(
+        "library/index.html",
+        "library/_list.html",
+        tests=tests,
+        after=after,
+        chosen=chosen,
+        link=link,
+        pills=pills(chosen),
+    )
+
+
+def pills(chosen: queries.Filter) -> list[dict[str, Any]]:
+    views = (("In the library", queries.Filter()), ("Retired", queries.Filter(retired=True)))
+    return [
+        {"href": link(view), "label": label, "count": None, "current": view.retired == chosen.retired}
+        for label, view in views
+    ]
+
+
+def link(chosen: queries.Filter, **more: Any) -> str:
+    asked = {"q": chosen.q, "retired": "1" if chosen.retired else "", **more}
+    query = urlencode({name: value for name, value in asked.items() if value})
+    return f"/library?{query}" if query else "/library"
 
 
 @bp.get("/new")
@@ -101,6 +124,24 @@ def switch(test_id: int, verb: str) -> Response:
     SWITCHES[verb](test, principal.actor, clock.now())
     db.session.commit()
     return htmx.changed(None, f"/library/{test.id}", f"{test.name} is {verb}d", refresh="library")
+
+
+@bp.post("/<int:test_id>/retire")
+@requires(Permission.LIBRARY_WRITE)
+def retire(test_id: int) -> Response:
+    test = get_or_404(Test, id=test_id)
+    lifecycle.retire(test, principal.actor, clock.now())
+    db.session.commit()
+    return htmx.moved("/library", f"{test.name} is retired", {"url": f"/library/{test.id}/restore"})
+
+
+@bp.post("/<int:test_id>/restore")
+@requires(Permission.LIBRARY_WRITE)
+def restore(test_id: int) -> Response:
+    test = get_or_404(Test, id=test_id)
+    lifecycle.restore(test, principal.actor, clock.now())
+    db.session.commit()
+    return htmx.moved(f"/library/{test.id}", f"{test.name} is back in the library")
 
 
 @bp.post("/builds/<build_id>/<any(promote,revoke,enable,disable):verb>")
