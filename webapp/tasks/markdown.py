@@ -49,6 +49,11 @@ def render(text: str) -> Markup:
     return Markup("\n").join(_blocks(plain.split("\n")))
 
 
+def spans(line: str) -> Markup:
+    """One line of it, without the blocks."""
+    return Markup(_within(str(escape(line))))
+
+
 def _blocks(lines: list[str]) -> Iterator[Markup]:
     """Fenced code as it is; between fences neighbours of one kind are one block."""
     fenced = False
@@ -71,22 +76,18 @@ def _kind(line: str) -> tuple[str, str]:
 
 def _block(kind: str, lines: list[str]) -> Iterator[Markup]:
     if kind in ("ul", "ol"):
-        items = Markup("").join(Markup("<li>{}</li>").format(_spans(line)) for line in lines)
+        items = Markup("").join(Markup("<li>{}</li>").format(spans(line)) for line in lines)
         yield Markup("<{0}>{1}</{0}>").format(Markup(kind), items)
     elif kind == "blockquote":
         yield Markup("<blockquote>{}</blockquote>").format(_broken(lines))
     elif kind == "heading":
-        yield from (Markup("<p><strong>{}</strong></p>").format(_spans(line.rstrip(" #"))) for line in lines)
+        yield from (Markup("<p><strong>{}</strong></p>").format(spans(line.rstrip(" #"))) for line in lines)
     elif kind == "p":
         yield Markup("<p>{}</p>").format(_broken(lines))
 
 
 def _broken(lines: list[str]) -> Markup:
-    return Markup("<br>").join(_spans(line) for line in lines)
-
-
-def _spans(line: str) -> Markup:
-    return Markup(_within(str(escape(line))))
+    return Markup("<br>").join(spans(line) for line in lines)
 
 
 def _within(escaped: str) -> str:

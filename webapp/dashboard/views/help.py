@@ -8,6 +8,7 @@ from flask import Blueprint, render_template
 
 from webapp.access.guards import requires
 from webapp.access.permissions import ROLES, Permission
+from webapp.dashboard import document as documents
 from webapp.errors import Problem
 from webapp.pages import ROOT
 from webapp.tasks import filters
@@ -61,7 +62,8 @@ def document(document_name: str) -> str:
         raise Problem(404, f"There is no document {document_name[:60]}. All of them are listed on the help page")
     text = (DOCS / f"{document_name}.md").read_text("utf-8")
     told = text.partition("\n")[2].strip()
-    return render_template("help/document.html", name=document_name, title=found[document_name], text=told)
+    blocks = documents.read(told, document_name)
+    return render_template("help/document.html", name=document_name, title=found[document_name], blocks=blocks)
 
 
 def _documents() -> dict[str, str]:
