@@ -143,7 +143,8 @@ function answered({ response, hx, sourceElement: el }) {
   if (response.status < 300) {
     document.title = document.title.replace('Error: ', '')
     for (const area of $$('[data-draft]', el)) sessionStorage.removeItem(draftKey(area))
-    if (el.matches('[data-bulk]')) bulkDone(el)
+    const bar = el.form ?? el
+    if (bar.matches('[data-bulk]')) bulkDone(bar)
   }
   if (response.status < 400 || response.status === 422 || hx.redirect || /"(toast|conflict)"/.test(hx.trigger)) return
   toast({ tone: 'danger', text: refusal(response) })

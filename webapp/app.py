@@ -40,6 +40,7 @@ FEATURES = (
     "webapp.tasks.views.notes",
     "webapp.files.views",
     "webapp.tasks.views.adhoc",
+    "webapp.tasks.views.uninstall",
     "webapp.schedules.views.listing",
     "webapp.schedules.views.detail",
     "webapp.schedules.views.edit",

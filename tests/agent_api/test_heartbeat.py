@@ -241,7 +241,7 @@ def test_an_update_is_asked_until_the_version_is_there(
 ) -> None:
     caller.beat(version="0.0.9")
     session.refresh(agent)
-    lifecycle.ask_to_update(agent, p.VERSION, SYSTEM, clock.now())
+    lifecycle.ask_to_update(agent, SYSTEM, clock.now())
     (command,) = caller.beat(version="0.0.9").json["commands"]
     assert command["kind"] == "update" and command["manifest"]["manifest"]["sha256"] == published
     assert caller.call("GET", command["download"]).status_code == 200
@@ -253,7 +253,7 @@ def test_an_update_that_failed_is_not_asked_again(
 ) -> None:
     caller.beat(version="0.0.9")
     session.refresh(agent)
-    lifecycle.ask_to_update(agent, p.VERSION, SYSTEM, clock.now())
+    lifecycle.ask_to_update(agent, SYSTEM, clock.now())
     caller.beat(version="0.0.9", events=[p.AgentEvent("update_failed", "It does not run here")])
     assert kinds_of(caller.beat(version="0.0.9")) == []
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from tests.browser import Browser
@@ -15,11 +16,14 @@ from tests.tasks import made
 from webapp import clock
 from webapp.agents import lifecycle, queries
 from webapp.agents.models import Agent
+from webapp.config import Settings
 from webapp.db import db
+from webapp.library import packages
 from webapp.tasks import claim
 from webapp.tasks import lifecycle as tasks
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import End
+from webapp.tasks.models import Task
 
 
 @pytest.fixture
@@ -65,6 +69,56 @@ def test_pausing_is_for_those_who_may(client: Browser, session: Session, cast: C
     session.refresh(agent)
     assert agent.state == "paused"
     assert client.htmx("POST", f"/agents/{agent.uuid}/pause").status_code == 409
+
+
+@pytest.fixture
+def published(session: Session, settings: Settings) -> None:
+    packages.publish(settings.data, packages.AGENT_KIND, packages.AGENT_NAME, "9.9.0", b"program", clock.now())
+    session.commit()
+
+
+@pytest.mark.usefixtures("published")
+def test_an_agent_is_asked_to_update_itself(client: Browser, session: Session, cast: Cast) -> None:
+    agent = made.agent(cast.acme, "web-1", version="0.1.0")
+    page = f"/agents/{agent.uuid}"
+    assert "Update to 9.9.0" in client.login("admin").get(page).get_data(as_text=True)
+    assert "asked to update" in client.htmx("POST", f"{page}/update").headers["HX-Trigger"]
+    session.refresh(agent)
+    assert agent.update_to == "9.9.0"
+    shown = client.get(page).get_data(as_text=True)
+    assert "becomes 9.9.0" in shown and f"{page}/update" not in shown
+    assert client.login("operator").post(f"{page}/update").status_code == 403
+
+
+@pytest.mark.usefixtures("published")
+def test_several_are_updated_and_those_that_need_not_are_named(client: Browser, session: Session, cast: Cast) -> None:
+    made.agent(cast.acme, "old", version="0.1.0"), made.agent(cast.acme, "new", version="9.9.0")
+    told = client.login("admin").htmx("POST", "/agents/bulk", data={"do": "update", "scope": "matching", "query": ""})
+    assert "1 agents changed, 1 not: new: new runs version 9.9.0 already" in told.headers["HX-Trigger"]
+
+
+def test_an_agent_is_taken_off_its_host(client: Browser, session: Session, cast: Cast) -> None:
+    agent = made.agent(cast.acme, "web-1")
+    page = f"/agents/{agent.uuid}"
+    assert "Uninstall" not in client.login("operator").get(page).get_data(as_text=True)
+    assert client.post(f"{page}/uninstall").status_code == 403
+    told = client.login("admin").htmx("POST", f"{page}/uninstall", data={"cleanup": "1"}).headers["HX-Trigger"]
+    task = session.scalars(sa.select(Task)).one()
+    assert (task.type, task.data, task.agent_id) == ("uninstall", {"cleanup": True}, agent.id)
+    assert "asked to uninstall" in told and f"/tasks/{task.uuid}" in told
+
+
+def test_several_are_taken_off_or_none(client: Browser, session: Session, cast: Cast) -> None:
+    able, unable = made.agent(cast.acme, "able"), made.agent(cast.acme, "unable", capabilities=[])
+    asked = {"ids": [able.uuid, unable.uuid]}
+    answer = client.login("admin").htmx("POST", "/agents/uninstall", data=asked)
+    assert answer.status_code == 409 and "unable does not uninstall itself" in answer.headers["HX-Trigger"]
+    assert session.scalars(sa.select(Task)).all() == []
+    asked["ids"].append(made.agent(cast.globex, "theirs").uuid)
+    asked["ids"].remove(unable.uuid)
+    assert client.htmx("POST", "/agents/uninstall", data=asked).status_code == 204
+    assert [task.agent_id for task in session.scalars(sa.select(Task))] == [able.id]
+    assert client.htmx("POST", "/agents/uninstall").status_code == 409
 
 
 def test_tags_are_saved_and_several_agents_are_tagged_at_once(client: Browser, session: Session, cast: Cast) -> None:

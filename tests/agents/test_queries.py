@@ -67,7 +67,7 @@ def names(chosen: Filter) -> list[str]:
 )
 def test_a_filter_selects(fleet: None, chosen: Filter, expected: list[str]) -> None:
     assert names(chosen) == expected
-    assert queries.count(chosen, NOW) == len(expected) == len(queries.ids(chosen, NOW))
+    assert queries.count(chosen, NOW) == len(expected) == len(queries.all_of(chosen, NOW))
 
 
 def test_pages_go_on_and_back(session: Session, cast: Cast) -> None:

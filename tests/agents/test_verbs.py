@@ -105,7 +105,7 @@ def test_what_is_gone_is_not_changed(agent: Agent, session: Session) -> None:
     for act in (
         lambda: lifecycle.tag(agent, ["x"], ANN, clock.now()),
         lambda: lifecycle.ask_to_rotate(agent, ANN, clock.now()),
-        lambda: lifecycle.ask_to_update(agent, "9.9", ANN, clock.now()),
+        lambda: lifecycle.ask_to_update(agent, ANN, clock.now()),
         lambda: lifecycle.edit(agent, ANN, clock.now(), note="x", instance=""),
     ):
         with pytest.raises(Refused):

@@ -41,6 +41,9 @@ def test_they_are_tagged_and_switched(admin: Muster, cast: Cast) -> None:
     assert (refused.returncode, refused.stderr) == (1, "Error: web-1 is disabled\n")
     assert admin("agents", "enable", one.uuid).stdout == "web-1 is active\n"
     assert admin("agents", "pause", "web-1").stdout == "web-1 is paused\n"
+    assert admin("agents", "uninstall", "web-1", stdin="n\n").returncode == 1
+    told = admin("agents", "uninstall", "web-1", two.uuid, "--cleanup", "--yes").stdout.split()
+    assert {admin("why", task).returncode for task in told} == {0} and len(told) == 2
     assert admin("agents", "rotate", "web-1").stdout == "web-1 is asked to change its key\n"
 
 

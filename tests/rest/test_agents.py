@@ -175,3 +175,10 @@ def test_rights(api: Api, agent: Agent) -> None:
     assert api("operator").post("/agents/bulk", {"do": "pause", "ids": []}).status_code == 403
     assert api("admin", "endpoints:agents:write").post(f"{path}/revoke", {}).status_code == 403
     assert api("foreign").get(path).status_code == 404
+
+
+def test_taking_an_agent_off_is_no_task_like_others(api: Api, cast: Cast) -> None:
+    target = {"agents": [made.agent(cast.acme, "web-1").uuid]}
+    for kind in ("uninstall", "update_agent"):
+        assert api("operator").post("/tasks/", {"type": kind, "data": {}, "target": target}).status_code == 403
+    assert api("admin").post("/tasks/", {"type": "uninstall", "data": {}, "target": target}).status_code == 201

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import parse_qsl
 
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
@@ -14,6 +15,8 @@ from wtforms.validators import InputRequired, Length, NumberRange
 from wtforms.validators import Optional as Empty
 
 from webapp.access.forms import choices
+from webapp.agents import queries
+from webapp.agents.models import Agent
 from webapp.agents.queries import Filter
 from webapp.agents.states import Presence, State
 
@@ -60,6 +63,13 @@ def filter_of(args: MultiDict[str, str]) -> Filter:
         version=args.get("version", ""),
         instance=args.get("instance", ""),
     )
+
+
+def meant(form: MultiDict[str, str], now: datetime) -> list[Agent]:
+    """The ticked ones, or all that match; of foreign ones nothing is said."""
+    if form.get("scope") != "matching":
+        return queries.by_uuids(form.getlist("ids"))
+    return queries.all_of(filter_of(MultiDict(parse_qsl(form.get("query", "")))), now)
 
 
 def pairs_of(chosen: Filter) -> list[tuple[str, Any]]:

@@ -19,6 +19,7 @@ from webapp.agents.models import Agent, AgentTag
 from webapp.agents.states import MOVES, STATE_LOOKS, State
 from webapp.db import db, writing_to
 from webapp.events import Actor
+from webapp.library import packages
 from webapp.refusal import Refused
 
 TAG = re.compile(r"[\w][\w.:@/+ -]{0,63}")
@@ -86,13 +87,16 @@ def promote(agent: Agent, fresh: str, by: Actor, now: datetime) -> None:
         _record(agent, "agent.key_rotated", by, now)
 
 
-def ask_to_update(agent: Agent, version: str, by: Actor, now: datetime) -> None:
+def ask_to_update(agent: Agent, by: Actor, now: datetime) -> None:
     """Without a task: at its next heartbeat it replaces its own program by the published one."""
     _require_present(agent)
-    if agent.version == version:
-        raise Refused("unchanged", f"{agent.hostname} runs version {version} already")
-    update(agent, update_to=version)
-    _record(agent, "agent.update_asked", by, now, after={"version": version})
+    package = packages.agent()
+    if package is None:
+        raise Refused("unpublished", "No agent program is published on this server. Run muster migrate")
+    if agent.version == package.version:
+        raise Refused("unchanged", f"{agent.hostname} runs version {package.version} already")
+    update(agent, update_to=package.version)
+    _record(agent, "agent.update_asked", by, now, after={"version": package.version})
     wake.after_commit(agent.organization_id, [agent.id], wake.BEAT)
 
 

@@ -83,6 +83,15 @@ def by_uuid(uuid: str) -> Agent | None:
     return db.session.scalar(sa.select(Agent).where(Agent.uuid == uuid))
 
 
+def by_uuids(uuids: Sequence[str]) -> list[Agent]:
+    return list(db.session.scalars(sa.select(Agent).where(Agent.uuid.in_(uuids)).order_by(Agent.id)))
+
+
+def all_of(chosen: Filter, now: datetime) -> list[Agent]:
+    """All that match, for an act on all of them."""
+    return list(db.session.scalars(where(chosen, now).order_by(Agent.id).limit(COUNT_CAP)))
+
+
 def page(chosen: Filter, now: datetime, per: int, after: str | None = None, before: str | None = None) -> Page:
     """By hostname. Cursors are opaque; `after` goes on, `before` goes back."""
     found, key = where(chosen, now), sa.tuple_(Agent.hostname, Agent.id)
@@ -107,11 +116,6 @@ def count(chosen: Filter, now: datetime) -> int:
     """Up to COUNT_CAP."""
     some = where(chosen, now).with_only_columns(Agent.id).limit(COUNT_CAP).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
-
-
-def ids(chosen: Filter, now: datetime) -> list[int]:
-    """All that match, for an act on all of them."""
-    return list(db.session.scalars(where(chosen, now).with_only_columns(Agent.id).order_by(Agent.id).limit(COUNT_CAP)))
 
 
 def presences(now: datetime, organization_ids: Collection[int] = ()) -> dict[Presence, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from webapp import clock
@@ -13,7 +13,6 @@ from webapp.agents import lifecycle, queries
 from webapp.agents.models import Agent
 from webapp.db import db, scope_to, writing_to
 from webapp.errors import Problem
-from webapp.library import packages
 from webapp.objects.values import FieldErrors
 from webapp.refusal import Refused
 from webapp.rest import agents
@@ -30,7 +29,7 @@ section = Section(
 REASON = Shape(name="WithReason", fields={"reason": Text(longest=300, shortest=0, about="Why, for those who wonder.")})
 VERBS: dict[str, Callable[..., None]] = {
     "pause": lifecycle.pause, "enable": lifecycle.enable, "disable": lifecycle.disable,
-    "rotate-key": lifecycle.ask_to_rotate,
+    "rotate-key": lifecycle.ask_to_rotate, "update": lifecycle.ask_to_update,
 }  # fmt: skip
 FILTER = {name: value for name, value in agents.FILTERS.items() if name != "match"} | {
     "match": Text(choices=("any", "all"))
@@ -72,11 +71,7 @@ def rotate_key(agent_id: str) -> Answer:
 @section.post("/agents/<agent_id>/update", needs=(P.AGENTS_WRITE,), answer=AGENT)
 def update(agent_id: str) -> Answer:
     """Have an agent replace its program by the one that this server publishes."""
-    agent, package = found(agent_id, lock=True), packages.agent()
-    if package is None:
-        raise Refused("unpublished", "No agent program is published on this server. Run muster migrate")
-    lifecycle.ask_to_update(agent, package.version, principal.actor, clock.now())
-    return told(agent)
+    return _done(agent_id, lifecycle.ask_to_update)
 
 
 @section.post("/agents/<agent_id>/revoke", needs=(P.AGENTS_DELETE,), body=REASON, answer=AGENT)
@@ -146,14 +141,13 @@ def _chosen(order: Json) -> Iterator[tuple[str, Agent | None]]:
     if "ids" in order:
         return ((agent_id, queries.by_uuid(agent_id.lower())) for agent_id in dict.fromkeys(order["ids"]))
     wanted = read_fields(FILTER, order["filter"])
-    ids: Sequence[int] = queries.ids(agents.chosen(wanted), clock.now())
-    if len(ids) != order["expected"]:
+    found = queries.all_of(agents.chosen(wanted), clock.now())
+    if len(found) != order["expected"]:
         text = (
-            f"The filter selects {len(ids):,} agents now, not {order['expected']:,}. Look at them, then send it again"
+            f"The filter selects {len(found):,} agents now, not {order['expected']:,}. Look at them, then send it again"
         )
-        raise Problem(409, text, reason="expected", matches=len(ids))
-    named = (db.session.get_one(Agent, number) for number in ids)
-    return ((agent.uuid, agent) for agent in named)
+        raise Problem(409, text, reason="expected", matches=len(found))
+    return ((agent.uuid, agent) for agent in found)
 
 
 def _with_reason(agent_id: str, verb: Callable[..., None]) -> Answer:

@@ -9,7 +9,7 @@ from webapp.rest.pages import PAGE, list_of, listed, start
 from webapp.rest.reading import asked
 from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import BATCH, CASE
-from webapp.rest.specs import NEW_TASK
+from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.tasks import FILTERS, WAIT, chosen, launched, made
 from webapp.rest.values import Json, Shape
 from webapp.tasks import queries, rows
@@ -40,7 +40,7 @@ def index() -> Answer:
     query=CASE_ONLY,
     answer=BATCH,
     status=201,
-    also="endpoints:tasks:command for execute_command",
+    also=ALSO,
 )
 def create() -> Answer:
     """Make tasks and run them, answered with their batch.

@@ -17,7 +17,7 @@ from webapp.rest.pages import PAGE, list_of, newest_first, oldest_first
 from webapp.rest.reading import asked, body
 from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import BATCH, answered
-from webapp.rest.specs import NEW_TASK
+from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.tasks import made
 from webapp.rest.values import Json, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
 from webapp.schedules import draft, fields, lifecycle, policies, queries, starting
@@ -120,7 +120,7 @@ def index() -> Answer:
 
 
 @section.post("/schedules/", needs=(P.SCHEDULES_WRITE,), body=NEW, answer=SCHEDULE, status=201,
-              also="endpoints:tasks:create, or endpoints:tasks:command for execute_command")  # fmt: skip
+              also=f"endpoints:tasks:create, or {ALSO}")  # fmt: skip
 def create() -> Answer:
     """Make a schedule."""
     given = body()
@@ -138,7 +138,7 @@ def show(schedule_id: int) -> Json:
 
 
 @section.put("/schedules/<int:schedule_id>/", needs=(P.SCHEDULES_WRITE,), body=EDIT, answer=SCHEDULE,
-             also="endpoints:tasks:create, or endpoints:tasks:command for execute_command")  # fmt: skip
+             also=f"endpoints:tasks:create, or {ALSO}")  # fmt: skip
 def edit(schedule_id: int) -> Json:
     """Change a schedule. Its times count anew from now."""
     schedule, given, now = _locked(schedule_id), body(), clock.now()

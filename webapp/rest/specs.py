@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from webapp.access.permissions import Permission
 from webapp.rest.values import Flag, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
 from webapp.tasks import kinds
 from webapp.tasks.spec import RANGES, Options
@@ -49,6 +50,9 @@ DATA = Named(
     about="By type. plugin: plugin_id, input_data (a list of n makes n tasks), action, args, kwargs. execute_command: "
     "command (a line for sh -c) or argv; env, cwd and run_as are taken here too.",
     example={"plugin_id": "dns_records", "input_data": "example.com"},
+)
+ALSO = ", ".join(
+    f"{kinds.needed(name)} for {name}" for name in kinds.KINDS if kinds.needed(name) != Permission.TASKS_CREATE
 )
 NEW_TASK = Shape(name="NewTask", fields={
     "type": Text(choices=tuple(kinds.KINDS), default="plugin"),

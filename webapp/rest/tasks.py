@@ -16,9 +16,9 @@ from webapp.rest.pages import PAGE, list_of, listed, start
 from webapp.rest.reading import asked, sent
 from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import CASE, TASK, TASK_OR_BATCH
-from webapp.rest.specs import NEW_TASK
+from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.values import Json, Many, Text, Value, Whole
-from webapp.tasks import filters, launch, lifecycle, queries, rows, spec
+from webapp.tasks import filters, kinds, launch, lifecycle, queries, rows, spec
 from webapp.tasks.filters import Filter
 from webapp.tasks.models import Batch, Task
 from webapp.tasks.states import Trigger
@@ -76,7 +76,7 @@ def count() -> Json:
     query=CASE,
     answer=TASK_OR_BATCH,
     status=201,
-    also="endpoints:tasks:command for execute_command",
+    also=ALSO,
 )
 def create() -> Answer:
     """Make tasks and run them.
@@ -127,8 +127,7 @@ def launched() -> Batch:
     slug: Any = body.pop("organization", None)
     organization_id = choose_organization(_slug(slug), P.TASKS_CREATE)
     wanted = spec.parse(body)
-    if wanted.type == "execute_command":
-        may(P.TASKS_COMMAND, org_id=organization_id)
+    may(kinds.needed(wanted.type), org_id=organization_id)
     return launch.launch(wanted, Trigger.API, principal.actor, clock.now())
 
 

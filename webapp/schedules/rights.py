@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from webapp.access.guards import may
-from webapp.access.permissions import Permission
+from webapp.tasks import kinds
 
 
 def may_run(task_type: str, organization_id: int) -> None:
     """A schedule runs without asking again: nobody schedules what they may not run."""
-    command = task_type == "execute_command"
-    may(Permission.TASKS_COMMAND if command else Permission.TASKS_CREATE, org_id=organization_id)
+    may(kinds.needed(task_type), org_id=organization_id)

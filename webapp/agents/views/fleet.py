@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, request
-from werkzeug.datastructures import MultiDict
 
 from webapp import clock, htmx, polling
 from webapp.access.guards import may, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import lifecycle, queries
-from webapp.agents.forms import filter_of, pairs_of, words
+from webapp.agents.forms import filter_of, meant, pairs_of, words
 from webapp.agents.models import Agent
 from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
@@ -24,7 +23,9 @@ from webapp.tasks import queries as tasks
 bp = Blueprint("agents", __name__, url_prefix="/agents")
 
 SIZES = (25, 50, 100)
-VERBS = {"pause": lifecycle.pause, "enable": lifecycle.enable, "disable": lifecycle.disable}
+VERBS = {
+    "pause": lifecycle.pause, "enable": lifecycle.enable, "disable": lifecycle.disable, "update": lifecycle.ask_to_update,
+}  # fmt: skip
 
 
 @bp.get("/")
@@ -81,7 +82,7 @@ def menus(chosen: queries.Filter) -> list[tuple[str, str, list[tuple[str, str]],
 @bp.post("/bulk")
 @requires(Permission.AGENTS_WRITE)
 def bulk() -> Response:
-    """Tags on and off, pause, enable or disable, each agent by itself."""
+    """Tags on and off, pause, enable, disable or update, each agent by itself."""
     do, now = request.form.get("do", ""), clock.now()
     agents = _chosen()
     if do == "tag":
@@ -112,12 +113,7 @@ def _each(do: str, agents: list[Agent]) -> tuple[int, list[str]]:
 
 
 def _chosen() -> list[Agent]:
-    """The ticked ones, or all that match; of foreign ones nothing is said."""
-    if request.form.get("scope") == "matching":
-        found = queries.ids(filter_of(MultiDict(parse_qsl(request.form.get("query", "")))), clock.now())
-        agents = [agent for number in found if (agent := db.session.get(Agent, number))]
-    else:
-        agents = [agent for uuid in request.form.getlist("ids") if (agent := queries.by_uuid(uuid))]
+    agents = meant(request.form, clock.now())
     for organization_id in {agent.organization_id for agent in agents}:
         may(Permission.AGENTS_WRITE, org_id=organization_id)
     return agents

@@ -16,6 +16,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import MOVES, PRESENCE_LOOKS, STATE_LOOKS, State
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
 
@@ -25,7 +26,7 @@ TABS = ("overview", "tasks", "events")
 NEWEST = 25
 VERBS = {
     "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
-    "rotate-key": ("asked to change its key", lifecycle.ask_to_rotate),
+    "rotate-key": ("asked to change its key", lifecycle.ask_to_rotate), "update": ("asked to update itself", lifecycle.ask_to_update),
 }  # fmt: skip
 FINAL_VERBS = {"revoke": ("revoked", lifecycle.revoke), "decommission": ("decommissioned", lifecycle.decommission)}
 
@@ -39,13 +40,14 @@ def show(agent_id: Any) -> Response:
 
 
 def context(agent: Agent) -> dict[str, Any]:
-    now = clock.now()
+    now, package = clock.now(), packages.agent()
     tab = request.args.get("tab", TABS[0])
     return {
         "agent": agent, "now": now, "presence": PRESENCE_LOOKS[agent.presence(now)], "state": STATE_LOOKS[State(agent.state)],
         "tab": tab if tab in TABS else TABS[0], "tabs": TABS, "tabs_for": tabs_for, "events": queries.events_of(agent), "looks": tasks.LOOKS, "moves": MOVES[State(agent.state)],
+        "newest": package.version if package else "",
         "chart": presence_chart.day(queries.samples(agent, now), now), "tasks": f"/tasks?agent={agent.hostname}",
-        "newest": tasks.of_agent(agent.id, NEWEST) if tab == "tasks" else (), "doing": tasks.on_agents([agent.id])[agent.id],
+        "given": tasks.of_agent(agent.id, NEWEST) if tab == "tasks" else (), "doing": tasks.on_agents([agent.id])[agent.id],
     }  # fmt: skip
 
 
@@ -61,7 +63,7 @@ def tabs_for(agent: Agent, names: tuple[str, ...], current: str) -> list[dict[st
     ]
 
 
-@bp.post("/<uuid:agent_id>/<any(pause,enable,disable,'rotate-key'):verb>")
+@bp.post("/<uuid:agent_id>/<any(pause,enable,disable,'rotate-key',update):verb>")
 @requires(Permission.AGENTS_WRITE)
 def change(agent_id: Any, verb: str) -> Response:
     return _do(get_or_404(Agent, uuid=str(agent_id)), *VERBS[verb])

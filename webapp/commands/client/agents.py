@@ -34,7 +34,7 @@ def agents(
     server: Server, query: str | None, tag: Sequence[str], presence: Sequence[str], state: Sequence[str],
     form: str | None, as_json: bool, limit: int | None,
 ) -> None:  # fmt: skip
-    """List agents; show, tag, disable, enable, decommission one; change its key."""
+    """List agents; show, tag, disable, enable, update, uninstall, decommission one; change its key."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
@@ -141,6 +141,24 @@ def decommission(server: Server, agent: str, reason: str, yes: bool) -> None:
 def revoke(server: Server, agent: str, reason: str, yes: bool) -> None:
     """Revoke the key of an AGENT. What it runs is lost; its host has to be enrolled anew."""
     _end(server, agent, "revoke", reason, yes)
+
+
+@agents.command()
+@click.argument("agents", nargs=-1, required=True)
+@click.option("--cleanup", is_flag=True, help="With its program and files.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@talks
+def uninstall(server: Server, agents: Sequence[str], cleanup: bool, yes: bool) -> None:
+    """Take AGENTS off their hosts. Each reports first, then ends its service; coming back takes a new enrolment."""
+    named = [_found(server, agent) for agent in agents]
+    if not yes:
+        click.confirm(f"Uninstall {', '.join(agent['hostname'] for agent in named)}?", abort=True)
+    by_home: dict[str, list[str]] = {}
+    for agent in named:
+        by_home.setdefault(agent["organization"], []).append(agent["id"])
+    for organization, ids in by_home.items():
+        order = {"type": "uninstall", "data": {"cleanup": cleanup}, "target": {"agents": ids}}
+        click.echo("\n".join(server.post("batches", "", body=order | {"organization": organization})["task_ids"]))
 
 
 def _act(server: Server, agent: str, verb: str, body: Json | None = None) -> None:

@@ -8,6 +8,7 @@ A kind is a module with:
   suits(data, agent)        why this agent cannot run it, or None
   outcome(exit_code)        what an exit code says about the thing tested, or None
   PRIORITY                  optional: at least this, whatever the options say
+  NEEDS                     optional: the permission that running it takes, where making tasks is not enough
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from datetime import timedelta
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+from webapp.access.permissions import Permission
 from webapp.tasks.kinds import command, plugin, test, uninstall, update
 
 if TYPE_CHECKING:
@@ -60,6 +62,10 @@ def of(task_type: str) -> Kind:
 
 def priority(task_type: str) -> int:
     return getattr(KINDS[task_type], "PRIORITY", 0)
+
+
+def needed(task_type: str) -> Permission:
+    return getattr(KINDS.get(task_type), "NEEDS", Permission.TASKS_CREATE)
 
 
 def success_codes(task_type: str, options: dict[str, Any]) -> list[int]:

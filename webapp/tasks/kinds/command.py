@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from webapp.access.permissions import Permission
+
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
     from webapp.tasks.kinds import Part
@@ -17,6 +19,7 @@ MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
 SUCCESS = (0,)
 LONGEST = 65_536
+NEEDS = Permission.TASKS_COMMAND
 
 
 def prepare(spec: Spec) -> list[Part]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from webapp.access.permissions import Permission
+
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
     from webapp.tasks.kinds import Part
@@ -16,6 +18,7 @@ MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
 SUCCESS = (0,)
 PRIORITY = 10
+NEEDS = Permission.AGENTS_DELETE
 
 
 def prepare(spec: Spec) -> list[Part]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from webapp.access.permissions import Permission
 from webapp.library import packages
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
 SUCCESS = (0,)
 PRIORITY = 10
+NEEDS = Permission.AGENTS_WRITE
 
 
 def prepare(spec: Spec) -> list[Part]:
