@@ -235,6 +235,7 @@ function restore() {
   for (const area of $$('[data-draft]')) if (!area.value) area.value = read(draftKey(area), '')
   for (const box of $$('input[data-tail]')) box.checked = tailing()
   for (const log of $$('[data-log]')) import(log.dataset.log).then(output => output.setUp(log))
+  for (const area of $$('[data-mentions]')) import(area.dataset.mentions).then(mentions => mentions.setUp(area))
 }
 
 /* ---- Selection: ids in the tab's storage, never in the markup ---- */
@@ -358,7 +359,9 @@ function newRows(list, n) {
 /* ---- Times ---- */
 
 const STEPS = [['second', 60], ['minute', 60], ['hour', 24], ['day', 7], ['week', 4.35], ['month', 12], ['year', Infinity]]
-const relative = new Intl.RelativeTimeFormat(locale, { numeric: 'auto', style: 'short' })
+// Only seconds are said in words ("now"): what is 40 hours away is "in 1 day", but hardly ever "tomorrow".
+const relative = numeric => new Intl.RelativeTimeFormat(locale, { numeric, style: 'short' })
+const soon = relative('auto'), later = relative('always')
 const zone = root.dataset.tz && root.dataset.tz !== 'browser' ? root.dataset.tz : undefined
 const format = timeZone => new Intl.DateTimeFormat(locale, { day: 'numeric', month: 'short', year: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false, timeZone })
 const own = format(zone), utc = format('UTC')
@@ -366,7 +369,7 @@ const own = format(zone), utc = format('UTC')
 function ago(date) {
   let n = (date - Date.now()) / 1000
   for (const [unit, size] of STEPS) {
-    if (Math.abs(n) < size) return relative.format(Math.trunc(n), unit).replace('.', '')
+    if (Math.abs(n) < size) return (unit === 'second' ? soon : later).format(Math.trunc(n), unit).replace('.', '')
     n /= size
   }
 }

@@ -68,7 +68,10 @@ def test_one_occurrence_may_be_replaced():
 
 
 def test_cancelled_events_close_nothing():
-    assert dates("DTSTART;VALUE=DATE:20261225\nSTATUS:CANCELLED") == []
+    event = "DTSTART;VALUE=DATE:20261225"
+    assert dates(event, event + "\nSTATUS:CANCELLED\nUID:b") == ["2026-12-25"]
+    with pytest.raises(ics.IcsError, match="closes no date from"):
+        dates(event + "\nSTATUS:CANCELLED")
 
 
 def test_parts_inside_an_event_are_left_aside():
@@ -93,8 +96,8 @@ def test_only_the_years_that_were_asked_for():
         ("DTSTART:20261225\nDTSTART:20261226", "Line 5: The event has a second DTSTART"),
         ("DTSTART 20261225", 'Line 4: "DTSTART 20261225" is not a line of the form NAME:value'),
         (
-            "DTSTART:20261225\nRRULE:FREQ=MONTHLY",
-            "Line 5: FREQ=MONTHLY cannot be read. Use DAILY, WEEKLY or YEARLY, or list the dates",
+            "DTSTART:20261225\nRRULE:FREQ=HOURLY",
+            "Line 5: FREQ=HOURLY cannot be read. Use DAILY, WEEKLY, MONTHLY or YEARLY, or list the dates",
         ),
         ("DTSTART:20261225\nEND:VALARM", "Line 5: END:VALARM closes nothing that was begun"),
     ],

@@ -113,7 +113,7 @@ def test_one_that_is_followed_is_not_deleted(client: Browser, session: Session, 
         cast.acme, {"kind": "times", "at": ["09:00"]}, clock.now(), name="Backup", calendar="Office"
     )
     answer = client.login("admin").htmx("POST", f"/calendars/{office.id}/delete")
-    assert answer.status_code == 409 and "Backup follow this calendar" in answer.headers["HX-Trigger"]
+    assert answer.status_code == 409 and "Backup follows this calendar" in answer.headers["HX-Trigger"]
     made.lifecycle.delete(schedule, made.ANN, clock.now())
     session.commit()
     assert client.post(f"/calendars/{office.id}/delete").location == "/calendars"

@@ -56,6 +56,20 @@ def test_yearly(rule, first, expected):
     assert dates(rule, first) == expected
 
 
+@pytest.mark.parametrize(
+    "rule, first, expected",
+    [
+        ("FREQ=MONTHLY;COUNT=3", "2026-01-31", ["2026-01-31", "2026-03-31", "2026-05-31"]),
+        ("FREQ=MONTHLY;INTERVAL=2;BYDAY=1MO;COUNT=3", "2026-11-02", ["2026-11-02", "2027-01-04", "2027-03-01"]),
+        ("FREQ=MONTHLY;BYDAY=-1FR;UNTIL=20270101", "2026-11-27", ["2026-11-27", "2026-12-25"]),
+        ("FREQ=MONTHLY;BYMONTHDAY=-1,1;COUNT=4", "2026-01-31", ["2026-01-31", "2026-02-01", "2026-02-28", "2026-03-01"]),
+        ("FREQ=MONTHLY;BYMONTH=6,12;BYMONTHDAY=24;COUNT=3", "2026-06-24", ["2026-06-24", "2026-12-24", "2027-06-24"]),
+    ],
+)  # fmt: skip
+def test_monthly(rule, first, expected):
+    assert dates(rule, first) == expected
+
+
 def test_the_year_9999_means_for_ever():
     assert dates("FREQ=YEARLY;UNTIL=99991231T000000Z", "2031-01-01") == ["2031-01-01", "2032-01-01"]
 
@@ -63,7 +77,7 @@ def test_the_year_9999_means_for_ever():
 @pytest.mark.parametrize(
     "rule, message",
     [
-        ("FREQ=HOURLY", "FREQ=HOURLY cannot be read. Use DAILY, WEEKLY or YEARLY, or list the dates"),
+        ("FREQ=HOURLY", "FREQ=HOURLY cannot be read. Use DAILY, WEEKLY, MONTHLY or YEARLY, or list the dates"),
         ("FREQ=DAILY;BYDAY=MO", "BYDAY cannot be read in a DAILY rule. List the dates instead"),
         ("FREQ=YEARLY;BYWEEKNO=3", "BYWEEKNO cannot be read in a YEARLY rule. List the dates instead"),
         ("FREQ=YEARLY;COUNT=1;UNTIL=20261231", "A rule has COUNT or UNTIL, never both. Remove one"),

@@ -111,6 +111,33 @@ def test_what_runs_is_chosen_as_for_a_new_task_and_edited_again(page: Page) -> N
     expect(page.locator("#cron_expr")).to_have_value("0 6 * * 1")
 
 
+def test_a_box_that_is_ticked_stays_ticked(app: Flask, page: Page) -> None:
+    """By default or by hand, also when the form comes back; what is left as it was is not stored."""
+    page.goto("/tasks/schedules/new?when=times")
+    expect(page.locator("#p_colours")).to_be_checked()
+    page.locator("#p_fail").check()
+    page.locator("#times_at").fill("noon")
+    page.locator("#schedule .formend .primary").click()
+    expect(page.locator("#times_at-error")).to_be_visible()
+    expect(page.locator("#p_colours")).to_be_checked()
+    expect(page.locator("#p_fail")).to_be_checked()
+    page.locator("#times_at").fill("12:00")
+    page.locator("#schedule .formend .primary").click()
+    expect(page.locator("h1")).to_have_text("Demo")
+    assert kwargs(app) == {"fail": True}
+    page.locator(".pagehead").get_by_role("link", name="Edit").click()
+    page.locator("#p_colours").uncheck()
+    page.locator("#schedule .formend .primary").click()
+    expect(page.locator("#notices")).to_contain_text("was saved")
+    assert kwargs(app) == {"fail": True, "colours": False}
+
+
+def kwargs(app: Flask) -> dict[str, object]:
+    with unit(app, "test") as session:
+        found: dict[str, object] = session.query(Schedule).one().spec["data"]["kwargs"]
+        return found
+
+
 def test_the_schedules_stand_below_the_tasks(page: Page, nightly: int) -> None:
     page.goto("/tasks")
     expect(page.locator("#schedules")).to_contain_text("Every day at 09:00")

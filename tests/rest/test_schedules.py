@@ -155,6 +155,14 @@ def test_what_comes_next_of_all(api: Api) -> None:
     )
 
 
+def test_what_comes_next_is_the_first_of_all_however_often_they_run(api: Api, session: Session, cast: Cast) -> None:
+    for name in ("One", "Two"):
+        made.schedule(cast.acme, {"kind": "cron", "expr": "* * * * *"}, clock.now(), name=name)
+    items = api("viewer").get("/schedules/upcoming?hours=168&limit=500").json["items"]
+    assert [item["name"] for item in items] == ["One", "Two"] * 250
+    assert [item["at"] for item in items] == sorted(item["at"] for item in items)
+
+
 def test_a_missed_run_is_made_up_for(api: Api, session: Session, cast: Cast) -> None:
     begun = clock.now() - timedelta(hours=5)
     schedule = made.schedule(cast.acme, {"kind": "interval", "every": "1h"}, begun, misfire="skip")

@@ -362,14 +362,6 @@ def test_a_task_names_its_schedule_and_the_moment_that_it_was_due(
     assert "(deleted)" in gone and f'href="/tasks/schedules/{schedule.id}"' not in gone
 
 
-def test_upcoming(client: Browser, session: Session, cast: Cast) -> None:
-    client.login("viewer")
-    assert "Nothing is due in this time." in client.get("/tasks/schedules/upcoming").text
-    made.schedule(cast.acme, {"kind": "interval", "every": "6h"}, clock.now(), name="Quarterly of a day")
-    day, week = (client.get(f"/tasks/schedules/upcoming?hours={hours}").text for hours in (24, 168))
-    assert "4 runs" in day and "28 runs" in week and "Quarterly of a day" in day
-
-
 def test_the_short_list_for_other_pages(client: Browser, nightly: Schedule) -> None:
     section = client.login("viewer").htmx("GET", "/tasks/schedules/section").text
     assert section.lstrip().startswith("<section") and "Nightly scan" in section

@@ -64,6 +64,8 @@ def read(data: bytes, since: date, until: date) -> list[Day]:
         days.update(day for day in found if since <= day.date <= until)
         if len(days) > MAX_DATES or repetitions > MAX_REPETITIONS:
             raise IcsError(event.line, f"The file closes more than {MAX_DATES:,} dates. Choose fewer years")
+    if not days:
+        raise IcsError(0, f"The file closes no date from {since.year} to {until.year}. Choose another file")
     return sorted(days)
 
 

@@ -88,7 +88,8 @@ def delete(calendar: Calendar, followed_by: Sequence[str], by: Actor, now: datet
     """`followed_by`: the schedules that use it; they belong to a feature above this one."""
     if followed_by:
         more = f" and {len(followed_by) - 1} more" if len(followed_by) > 1 else ""
-        raise Refused("in_use", f"{followed_by[0]}{more} follow this calendar. Choose another one there first")
+        verb = "follow" if more else "follows"
+        raise Refused("in_use", f"{followed_by[0]}{more} {verb} this calendar. Choose another one there first")
     calendar.deleted_at = now
     _record("delete", calendar, by, now, before={"name": calendar.name})
 

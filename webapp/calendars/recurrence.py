@@ -1,4 +1,4 @@
-"""The recurrence rules that holiday files use: daily, weekly and yearly (RFC 5545, 3.3.10)."""
+"""The recurrence rules that holiday files use: daily, weekly, monthly and yearly (RFC 5545, 3.3.10)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 PARTS = {
     "DAILY": set(),
     "WEEKLY": {"BYDAY"},
+    "MONTHLY": {"BYMONTH", "BYMONTHDAY", "BYDAY"},
     "YEARLY": {"BYMONTH", "BYMONTHDAY", "BYDAY"},
 }
 ALWAYS = {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST"}
@@ -56,7 +57,7 @@ def parse(text: str) -> Rule:
     parts = dict(_part(part) for part in text.upper().strip(";").split(";"))
     frequency = parts.get("FREQ", "")
     if frequency not in PARTS:
-        raise ValueError(f"FREQ={frequency} cannot be read. Use DAILY, WEEKLY or YEARLY, or list the dates")
+        raise ValueError(f"FREQ={frequency} cannot be read. Use DAILY, WEEKLY, MONTHLY or YEARLY, or list the dates")
     if unknown := parts.keys() - ALWAYS - PARTS[frequency]:
         raise ValueError(f"{sorted(unknown)[0]} cannot be read in a {frequency} rule. List the dates instead")
     if "COUNT" in parts and "UNTIL" in parts:
@@ -124,8 +125,8 @@ def _candidates(rule: Rule, first: date, end: date) -> Iterator[date]:
     elif rule.frequency == "WEEKLY":
         yield from _weekly(rule, first, end)
     else:
-        for year in range(first.year, end.year + 1, rule.interval):
-            yield from sorted(_in_year(rule, year, first))
+        for year, month in _months(rule, first, end):
+            yield from sorted(_in_month(rule, year, month, first))
 
 
 def _weekly(rule: Rule, first: date, end: date) -> Iterator[date]:
@@ -137,20 +138,28 @@ def _weekly(rule: Rule, first: date, end: date) -> Iterator[date]:
         yield from (date.fromordinal(begins + day) for day in weekdays)
 
 
-def _in_year(rule: Rule, year: int, first: date) -> set[date]:
-    found: set[date] = set()
-    for month in rule.months or (first.month,):
-        length = calendar.monthrange(year, month)[1]
-        if rule.weekdays:
-            fits = {day for nth, weekday in rule.weekdays for day in _nth(year, month, nth, weekday)}
-            if rule.month_days:
-                fits &= set(_month_days(rule, length))
-        elif rule.month_days:
-            fits = set(_month_days(rule, length))
-        else:
-            fits = {first.day} if first.day <= length else set()
-        found.update(date(year, month, day) for day in fits)
-    return found
+def _months(rule: Rule, first: date, end: date) -> Iterator[tuple[int, int]]:
+    if rule.frequency == "YEARLY":
+        for year in range(first.year, end.year + 1, rule.interval):
+            yield from ((year, month) for month in sorted(set(rule.months)) or [first.month])
+        return
+    for number in range(first.year * 12 + first.month - 1, end.year * 12 + end.month, rule.interval):
+        year, month = number // 12, number % 12 + 1
+        if not rule.months or month in rule.months:
+            yield year, month
+
+
+def _in_month(rule: Rule, year: int, month: int, first: date) -> set[date]:
+    length = calendar.monthrange(year, month)[1]
+    if rule.weekdays:
+        fits = {day for nth, weekday in rule.weekdays for day in _nth(year, month, nth, weekday)}
+        if rule.month_days:
+            fits &= set(_month_days(rule, length))
+    elif rule.month_days:
+        fits = set(_month_days(rule, length))
+    else:
+        fits = {first.day} if first.day <= length else set()
+    return {date(year, month, day) for day in fits}
 
 
 def _month_days(rule: Rule, length: int) -> Iterator[int]:

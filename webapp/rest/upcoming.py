@@ -65,7 +65,7 @@ def show_preview() -> Json:
 def upcoming() -> Json:
     """List what runs next, whatever the schedule."""
     now, wanted = clock.now(), asked()
-    rows = coming.upcoming(now, timedelta(hours=wanted["hours"]), wanted["limit"])
+    rows = coming.upcoming(now, timedelta(hours=wanted["hours"]), wanted["limit"], each=wanted["limit"])
     runs = sorted(((at, row.schedule) for row in rows for at in row.at), key=lambda pair: (pair[0], pair[1].id))
     forms = [
         {"at": clock.iso(at), "schedule_id": schedule.id, "name": schedule.name, "what": schedule.what}

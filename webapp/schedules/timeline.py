@@ -57,17 +57,24 @@ def _on_and_on(schedule: Schedule, last: Mark, begin: datetime, span: timedelta)
 
 @dataclass
 class Run:
-    """One line of the table: a run, or several of one schedule with nothing between them."""
+    """One line of the table: a run, or several of one schedule with nothing between them. `often`: more than are listed."""
 
     schedule: Schedule
     at: datetime
     until: datetime
     count: int = 1
+    often: bool = False
 
 
 def in_order(rows: Sequence[Row], most: int) -> list[Run]:
-    """All runs one after the other, for the table beside the picture."""
-    every = sorted(((at, row.schedule) for row in rows for at in row.at), key=lambda pair: (pair[0], pair[1].id))
+    """All runs one after the other, for the table beside the picture; those of a busy schedule are one line."""
+    often = [Run(row.schedule, row.at[0], row.at[-1], len(row.at), True) for row in rows if row.more and row.at]
+    return sorted([*often, *_one_by_one(rows, most)], key=lambda run: (run.at, run.schedule.id))[:most]
+
+
+def _one_by_one(rows: Sequence[Row], most: int) -> list[Run]:
+    told = ((at, row.schedule) for row in rows if not row.more for at in row.at)
+    every = sorted(told, key=lambda pair: (pair[0], pair[1].id))
     found: list[Run] = []
     for at, schedule in every:
         if len(found) > 1 and found[-1].schedule is found[-2].schedule is schedule:
