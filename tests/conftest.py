@@ -17,12 +17,10 @@ import hypothesis
 import pytest
 import structlog
 from flask import Flask
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session
-from werkzeug.routing import Rule
 
-from tests import databases
+from tests import alike, databases
 from tests.browser import Browser
 from tests.cast import Cast
 from webapp import clock, config, polling, queue
@@ -68,20 +66,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session", autouse=True)
 def cheap_passwords() -> None:
     passwords.cheap()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def routes_compiled_once() -> None:
-    """Each test has an app of its own; of its 60 ms, 45 went into the same functions for the same routes."""
-    compile_builder, known = Rule._compile_builder, {}
-
-    def remembered(rule: Rule, append_unknown: bool = True) -> Any:
-        key = (rule.rule, append_unknown, repr(rule.defaults))
-        if key not in known:
-            known[key] = compile_builder(rule, append_unknown)
-        return known[key]
-
-    Rule._compile_builder = remembered  # type: ignore[method-assign]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -157,21 +141,12 @@ def settings(database_url: str, broker_url: str, tmp_path: Path) -> Settings:
     return config.load({name: str(value) for name, value in env.items()})
 
 
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Each test has an app of its own; their templates are compiled once."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
-
-
 @pytest.fixture
-def app(settings: Settings, compiled: FileSystemBytecodeCache) -> Iterator[Flask]:
-    from webapp.app import create_app
-
+def app(settings: Settings) -> Iterator[Flask]:
     queue.client(settings).flushall()
     polling.fragments.__init__()  # type: ignore[misc]  # ids repeat in every copy of the database
-    app = create_app(settings)
+    app = alike.create_app(settings)
     app.test_client_class = Browser
-    app.jinja_env.bytecode_cache = compiled
     yield app
     with app.app_context():
         db.engine.dispose()
