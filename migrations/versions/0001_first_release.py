@@ -1132,6 +1132,30 @@ def upgrade() -> None:
         batch_op.create_index("ix_task_edge_child", ["child_id"], unique=False)
 
     op.create_table(
+        "note_mention",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("note_id", BigKey, nullable=False),
+        sa.Column("task_id", sa.BigInteger(), nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("username", sa.String(length=64), nullable=False),
+        sa.Column("read_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["note_id"], ["note.id"], name=op.f("fk_note_mention_note_id_note"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_note_mention_organization_id_organization")
+        ),
+        sa.ForeignKeyConstraint(
+            ["user_id"], ["user.id"], name=op.f("fk_note_mention_user_id_user"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_note_mention")),
+        sa.UniqueConstraint("note_id", "user_id", name=op.f("uq_note_mention_note_id_user_id")),
+    )
+    with op.batch_alter_table("note_mention", schema=None) as batch_op:
+        batch_op.create_index("ix_note_mention_user", ["user_id", "read_at", "id"], unique=False)
+
+    op.create_table(
         "note_revision",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("note_id", BigKey, nullable=False),
@@ -1160,6 +1184,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_note_revision_note_id"))
 
     op.drop_table("note_revision")
+    with op.batch_alter_table("note_mention", schema=None) as batch_op:
+        batch_op.drop_index("ix_note_mention_user")
+
+    op.drop_table("note_mention")
     with op.batch_alter_table("task_edge", schema=None) as batch_op:
         batch_op.drop_index("ix_task_edge_child")
 

@@ -77,6 +77,29 @@ def test_a_note_that_was_refused_keeps_its_words(app: Flask, page: Page) -> None
     expect(page.locator("#note-new textarea")).to_have_value("")
 
 
+def test_names_are_offered_behind_an_at(app: Flask, page: Page) -> None:
+    page.goto(f"/tasks/{task(app, Task.status == 'failed')}?tab=notes")
+    note = page.locator("#note-text")
+    note.press_sequentially("Ask @")
+    expect(page.locator("#members [role=option]")).not_to_have_count(0)
+    note.press_sequentially("al")
+    expect(page.locator("#members [role=option]")).to_have_count(1)
+    page.keyboard.press("Enter")
+    note.press_sequentially("or @b")
+    expect(page.locator("#members [aria-selected=true]")).to_contain_text("@bea")
+    page.keyboard.press("Escape")
+    expect(page.locator("#members")).to_have_count(0)
+    page.keyboard.press("Backspace")
+    note.press_sequentially("o")
+    page.locator("#members [role=option]", has_text="oscar").click()
+    expect(note).to_have_value("Ask @alice or @oscar ")
+    expect(note).to_be_focused()
+    page.get_by_role("button", name="Add note").click()
+    expect(page.locator("#thread").get_by_role("link", name="@alice")).to_have_attribute(
+        "href", "/tasks?mentions=alice"
+    )
+
+
 def test_a_double_click_makes_one_attempt(app: Flask, page: Page) -> None:
     uuid = task(app, Task.status == "failed")
     before = how_many(app)

@@ -42,6 +42,11 @@ class Principal:
     stamp: str = ""  # changes with rights, choice and preferences: part of every poll tag
 
     @property
+    def person(self) -> str:
+        """The user name, also when a token of theirs acts."""
+        return self.username.partition("/")[0]
+
+    @property
     def is_authenticated(self) -> bool:
         return self.kind != "anonymous"
 

@@ -66,7 +66,7 @@ def _ids(order: Json) -> Sequence[str]:
         return list(dict.fromkeys(uuid.lower() for uuid in order["ids"]))
     if "expected" not in order:
         raise FieldErrors([{"field": "expected", "message": "Enter how many tasks the filter selects"}])
-    found = queries.ids(filters.parse(_query(order["filter"]), clock.now()))
+    found = queries.ids(filters.parse(_query(order["filter"]), clock.now(), principal.person))
     if len(found) != order["expected"]:
         text = (
             f"The filter selects {len(found):,} tasks now, not {order['expected']:,}. Look at them, then send it again"

@@ -110,7 +110,9 @@ def delete(task_id: str) -> None:
 
 def chosen() -> Filter:
     return filters.parse(
-        MultiDict((name, text) for name, text in request.args.items(multi=True) if name in FILTERS), clock.now()
+        MultiDict((name, text) for name, text in request.args.items(multi=True) if name in FILTERS),
+        clock.now(),
+        principal.person,
     )
 
 

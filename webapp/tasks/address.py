@@ -12,11 +12,12 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from webapp.tasks.filters import KEYS, SYNONYMS, quoted
+from webapp.tasks.filters import KEYS, PEOPLE, SYNONYMS, quoted
 
 SIZES = (25, 50, 100)
 SPAN = re.compile(r"\d+\s*[smhdw]?", re.I)
 SAID = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)", re.I)
+MINE = re.compile(r":\"?me\b", re.I)
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -44,6 +45,11 @@ class Address:
         """Does what it shows change though nothing happens?"""
         times = [value for name, value in self.filters if name in ("since", "until")]
         return any(SPAN.fullmatch(value) for value in times) or bool(SAID.search(self.q))
+
+    @property
+    def personal(self) -> bool:
+        """Does it show something else to somebody else?"""
+        return ("me" in [value for name, value in self.filters if name in PEOPLE]) or bool(MINE.search(self.q))
 
     @property
     def polled(self) -> bool:

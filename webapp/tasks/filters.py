@@ -48,6 +48,7 @@ class Filter:
     reason: tuple[str, ...] = ()
     outcome: tuple[str, ...] = ()
     by: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
     limit: tuple[str, ...] = ()
     batch: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
@@ -84,11 +85,15 @@ SYNONYMS = {
     "kind": "type",
     "has": "notes",
 }
+PEOPLE = ("owner", "by", "mentions")  # where `me` is whoever asks
 TOKEN = re.compile(r'(?:([A-Za-z_]+):)?(?:"([^"]*)"|(\S+))')
 
 
-def parse(args: Args, now: datetime) -> Filter:
-    """From a query string. Keys that lists know for themselves (per, after, …) are not ours to refuse."""
+def parse(args: Args, now: datetime, me: str = "") -> Filter:
+    """From a query string. Keys that lists know for themselves (per, after, …) are not ours to refuse.
+
+    `me`: the name of whoever asks.
+    """
     chosen = Filter()
     for text in args.getlist("q"):
         chosen = _words(chosen, text, now)
@@ -98,7 +103,12 @@ def parse(args: Args, now: datetime) -> Filter:
             for value in args.getlist(key):
                 if value.strip():
                     chosen = _add(chosen, name, value.strip(), now)
-    return chosen
+    return _of(chosen, me) if me else chosen
+
+
+def _of(chosen: Filter, me: str) -> Filter:
+    people = {name: tuple(me if value == "me" else value for value in getattr(chosen, name)) for name in PEOPLE}
+    return replace(chosen, **people)  # type: ignore[arg-type]
 
 
 def _words(chosen: Filter, text: str, now: datetime) -> Filter:

@@ -15,7 +15,7 @@ from webapp.access.models import Organization
 from webapp.agents.models import Agent, AgentTag
 from webapp.db import Scope, db, dialect
 from webapp.tasks.filters import Filter
-from webapp.tasks.models import Batch, Task
+from webapp.tasks.models import Batch, Mention, Task
 from webapp.tasks.search import matching_words
 
 Condition = sa.ColumnElement[bool]
@@ -68,6 +68,8 @@ def _long_ways(chosen: Filter) -> dict[str, Condition]:
         found["agent"] = Task.agent_id.in_(_agents(chosen.agent))
     if chosen.tag:
         found["tag"] = Task.agent_id.in_(_agents_with(chosen.tag[0]))
+    if chosen.mentions:
+        found["mentions"] = _mentioning(chosen.mentions)
     return found
 
 
@@ -104,6 +106,8 @@ def where(chosen: Filter, hidden: Container[str] = ()) -> list[Condition]:
             found.append(number.in_([int(v) for v in values if v.isdecimal() and len(v) < 10]))
     if chosen.agent:
         found.append(_column(Task.agent_id, "agent" in hidden).in_(_agents(chosen.agent)))
+    if chosen.mentions:
+        found.append(_mentioning(chosen.mentions))
     if chosen.owner:
         found.append(sa.or_(*(_owner(owner) for owner in chosen.owner)))
     if chosen.org:
@@ -151,6 +155,10 @@ def _agents(names: Sequence[str]) -> sa.Select[Any]:
 
 def _agents_with(tag: str) -> sa.Select[Any]:
     return sa.select(AgentTag.agent_id).where(AgentTag.tag == tag)
+
+
+def _mentioning(names: Sequence[str]) -> Condition:
+    return Task.id.in_(sa.select(Mention.task_id).where(Mention.username.in_([name.lower() for name in names])))
 
 
 def _owner(owner: str) -> Condition:

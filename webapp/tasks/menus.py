@@ -20,7 +20,7 @@ LABELS = {
     "status": "Status", "type": "Type", "plugin": "Plugin", "agent": "Agent", "tag": "Tag", "org": "Organization",
     "owner": "Owner", "definition": "Definition", "group": "Group run", "schedule": "Schedule", "trigger": "Source",
     "reason": "Failure", "outcome": "Outcome", "by": "Created by", "limit": "Limit", "batch": "Batch", "log": "Output",
-    "since": "Since", "until": "Until", "notes": "Notes",
+    "since": "Since", "until": "Until", "notes": "Notes", "mentions": "Mentions",
 }  # fmt: skip
 TRIGGERS = {
     Trigger.MANUAL: "By hand", Trigger.ADHOC: "Ad hoc", Trigger.SCHEDULE: "Schedule", Trigger.DEPENDENCY: "Dependency",
@@ -30,7 +30,8 @@ TRIGGERS = {
 
 
 OFFERED: dict[str, Iterable[str]] = {"trigger": Trigger, "outcome": Outcome, "reason": Reason}
-SHARING = ("notes", "owner", "by", "definition", "group", "schedule", "trigger", "outcome", "reason")  # one menu
+# One menu.
+SHARING = ("notes", "mentions", "owner", "by", "definition", "group", "schedule", "trigger", "outcome", "reason")
 WORDS: dict[str, dict[str, str]] = {
     "status": {status: look.label for status, look in LOOKS.items()},
     "type": {name: kind.LABEL for name, kind in kinds.KINDS.items()},

@@ -294,6 +294,23 @@ class NoteRevision(OrgScoped, Base):
     at: Mapped[datetime]
 
 
+class Mention(OrgScoped, Base):
+    """A note names a person with `@`, until they have read it something that waits for them."""
+
+    __tablename__ = "note_mention"
+    __table_args__ = (
+        sa.UniqueConstraint("note_id", "user_id"),
+        sa.Index("ix_note_mention_user", "user_id", "read_at", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    note_id: Mapped[int] = mapped_column(sa.ForeignKey("note.id", ondelete="CASCADE"))
+    task_id: Mapped[int] = mapped_column(sa.BigInteger)
+    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"))
+    username: Mapped[str] = mapped_column(sa.String(64))  # as the note has it
+    read_at: Mapped[datetime | None]
+
+
 class Count(OrgScoped, Base):
     """How many tasks have a status, kept as deltas that the caretaker folds: no hot row, no COUNT(*)."""
 

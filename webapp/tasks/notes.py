@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from webapp import events
 from webapp.db import db
 from webapp.events import Actor
-from webapp.tasks import search
+from webapp.tasks import mentions, search
 from webapp.tasks.lifecycle import Refused, update
 from webapp.tasks.models import Note, NoteRevision, Task
 
@@ -21,6 +21,7 @@ def add(task: Task, text: str, by: Actor, now: datetime) -> Note:
                 version=1, created_at=now)  # fmt: skip
     db.session.add(note)
     db.session.flush()
+    mentions.keep(note, by, now)
     _recount(task, now)
     events.record(task.organization_id, "note.added", "task", task.id, by, now, data={"note": note.id})
     return note
@@ -38,12 +39,14 @@ def edit(note: Note, task: Task, text: str, version: int, by: Actor, now: dateti
         raise Refused("stale", "This note was changed meanwhile. Review it, then save again")
     db.session.add(kept)
     db.session.refresh(note)
+    mentions.keep(note, by, now)
     search.refresh(task)
     events.record(task.organization_id, "note.edited", "task", task.id, by, now, data={"note": note.id})
 
 
 def delete(note: Note, task: Task, by: Actor, now: datetime) -> None:
     note.deleted_at = now
+    mentions.forget(note)
     db.session.flush()
     _recount(task, now)
     events.record(task.organization_id, "note.deleted", "task", task.id, by, now, data={"note": note.id})

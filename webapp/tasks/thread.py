@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from webapp.access.principal import Principal
 from webapp.db import db
-from webapp.tasks import markdown, queries
+from webapp.tasks import markdown, mentions, queries
 from webapp.tasks.models import Note, NoteRevision, Task
 
 
@@ -20,20 +20,22 @@ class Entry:
     note: Note
     before: Sequence[NoteRevision]  # newest first
     mine: bool
+    people: frozenset[str]  # whom it names
 
     @property
     def html(self) -> Markup:
-        return markdown.render(self.note.text)
+        return markdown.render(self.note.text, self.people)
 
 
 def of(task: Task, who: Principal) -> list[Entry]:
     notes = queries.notes(task)
-    revisions = _revisions(notes)
-    return [Entry(note, revisions[note.id], note.author_id == who.id) for note in notes]
+    revisions, named = _revisions(notes), mentions.named_in(notes)
+    return [Entry(note, revisions[note.id], note.author_id == who.id, named[note.id]) for note in notes]
 
 
 def entry(note: Note, who: Principal) -> Entry:
-    return Entry(note, _revisions([note])[note.id], note.author_id == who.id)
+    named = mentions.named_in([note])
+    return Entry(note, _revisions([note])[note.id], note.author_id == who.id, named[note.id])
 
 
 def _revisions(notes: Sequence[Note]) -> dict[int, list[NoteRevision]]:

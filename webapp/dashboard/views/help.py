@@ -42,6 +42,7 @@ EXAMPLES = (
     ("trigger:schedule until:2026-11-20", "what schedules made, up to and with that day"),
     ("status:queued,running owner:me", "mine that have not ended"),
     ("log:segfault", "tasks whose output has the word"),
+    ("mentions:me", "what a note calls me to"),
     ("notes:1 tag:database", "what somebody has written about, on agents with a tag"),
 )
 

@@ -14,11 +14,13 @@ from webapp.access.principal import principal
 from webapp.dashboard import charts, checklist, failures, queries
 from webapp.schedules import coming
 from webapp.schedules import queries as schedules
+from webapp.tasks import mentions
 from webapp.tasks.states import Status
 
 bp = Blueprint("dashboard", __name__)
 
 NEWCOMER = 5_000  # tasks; who has more needs no list of first steps, and it would have to be looked for among them
+CALLS = 5  # unread notes at a time
 S = Status
 DAY = timedelta(days=1)
 # Counts of now, each a link to its list; the ended ones of the last 24 hours come from the hourly sums.
@@ -57,6 +59,7 @@ def facts() -> dict[str, Any]:
         "next": queries.due_next(coming.next_up(queries.SHOWN) if schedules_too else []),
         "missed": schedules.missed_since(now - DAY) if schedules_too else 0,
         "failures": failures.streaks(orgs, current_app.extensions["settings"].data),
+        "calls": mentions.waiting_for(principal.id, CALLS),
         "capacity": queries.capacity(counts, now),
         "steps": checklist.steps(queries.done_by(principal.id), _rights()) if sum(counts.values()) < NEWCOMER else [],
     }  # fmt: skip

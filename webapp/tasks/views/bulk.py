@@ -110,7 +110,7 @@ def _verb(do: str) -> str:
 
 def _matching(do: str, query: str) -> list[str]:
     try:
-        chosen = filters.parse(MultiDict(parse_qsl(query)), clock.now())
+        chosen = filters.parse(MultiDict(parse_qsl(query)), clock.now(), principal.person)
     except FilterError as error:
         raise Problem(422, errors=[{"field": "query", "message": error.text}]) from None
     return _narrowed(do, queries.ids(chosen))

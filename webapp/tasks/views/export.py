@@ -13,6 +13,7 @@ from flask import Blueprint, Response, request, stream_with_context
 from webapp import clock
 from webapp.access.guards import requires
 from webapp.access.permissions import Permission
+from webapp.access.principal import principal
 from webapp.db import db, scope_to
 from webapp.errors import Problem
 from webapp.tasks import filters, rows
@@ -32,7 +33,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would calculate
 @requires(Permission.TASKS_READ)
 def export(form: str) -> Response:
     try:
-        chosen = filters.parse(request.args, clock.now())
+        chosen = filters.parse(request.args, clock.now(), principal.person)
     except FilterError as error:
         raise Problem(422, errors=[{"field": error.key, "message": error.text}]) from None
     seen = db.session().info["scope"].reading

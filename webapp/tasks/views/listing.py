@@ -29,17 +29,21 @@ def index() -> Response:
     # What a poll asks for is shared by all who have the same rights; beside the filters stand one's own views.
     address = Address.of(request.args)
     every = 60 if address.by_the_clock else 0
-    return polling.cached(personal=htmx.wanted() and not address.polled, every=every)(_index)(address)
+    personal = address.personal or (htmx.wanted() and not address.polled)
+    return polling.cached(personal=personal, every=every)(_index)(address)
 
 
 @bp.get("/batches/<batch_id>")
 @requires(Permission.TASKS_READ)
-@polling.cached
 def batch(batch_id: str) -> Response:
     """The tasks of one act; opened in the list, its first ones, those that failed before the others."""
-    found = get_or_404(Batch, uuid=batch_id)
     address = Address.of(request.args)
-    chosen = filters.parse(request.args, clock.now())
+    return polling.cached(personal=address.personal)(_batch)(batch_id, address)
+
+
+def _batch(batch_id: str, address: Address) -> Response:
+    found = get_or_404(Batch, uuid=batch_id)
+    chosen = filters.parse(request.args, clock.now(), principal.person)
     opened = "in" in request.args
     rows = queries.children(found, chosen, address.per + 1, address.after, worst_first=opened)
     return htmx.page("tasks/batch.html", "tasks/_children.html", batch=found, tasks=rows[: address.per], address=address,
@@ -60,7 +64,7 @@ def choices() -> Response | str:
 
 def _index(address: Address) -> Response:
     try:
-        chosen = filters.parse(request.args, clock.now())
+        chosen = filters.parse(request.args, clock.now(), principal.person)
     except FilterError as error:
         return _refused(address, error)
     listing = _listing(address, chosen)

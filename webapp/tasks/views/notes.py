@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, make_response, redirect, render_template
+from flask import Blueprint, Response, make_response, redirect, render_template, request
 
 from webapp import clock, htmx
 from webapp.access.guards import get_or_404, requires
@@ -10,11 +10,13 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.refusal import Refused
-from webapp.tasks import notes, thread
+from webapp.tasks import mentions, notes, thread
 from webapp.tasks.models import Note, Task
 from webapp.tasks.note_form import EditForm, NoteForm
 
 bp = Blueprint("task_notes", __name__, url_prefix="/tasks")
+
+OFFERED = 8  # names at a time
 
 
 @bp.post("/<task_id>/notes")
@@ -72,6 +74,27 @@ def delete(note_id: int) -> Response:
     notes.delete(note, task, principal.actor, clock.now())
     db.session.commit()
     return _thread(task, "Note deleted")
+
+
+@bp.post("/notes/<int:note_id>/read")
+@requires(person=True)
+def read(note_id: int) -> Response:
+    """By somebody whom it names."""
+    _, note = _note(note_id)
+    mentions.read(note, principal.actor, clock.now())
+    db.session.commit()
+    return htmx.changed(None, "/", "Marked as read", refresh="dashboard")
+
+
+@bp.get("/<task_id>/members")
+@requires(Permission.TASKS_NOTES)
+def members(task_id: str) -> Response:
+    """Who can be named in a note on this task: those whose name begins with `q`."""
+    task = _task(task_id)
+    if not htmx.wanted():
+        return redirect(_back(task))  # type: ignore[return-value]
+    people = mentions.members(task.organization_id, request.args.get("q", ""), OFFERED)
+    return htmx.vary(make_response(render_template("tasks/_members.html", people=people)))
 
 
 def _thread(task: Task, text: str) -> Response:
