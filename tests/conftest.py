@@ -144,7 +144,7 @@ def settings(database_url: str, broker_url: str, tmp_path: Path) -> Settings:
 @pytest.fixture
 def app(settings: Settings) -> Iterator[Flask]:
     queue.client(settings).flushall()
-    polling.fragments.__init__()  # type: ignore[misc]  # ids repeat in every copy of the database
+    polling.fragments.clear()  # ids repeat in every copy of the database
     app = alike.create_app(settings)
     app.test_client_class = Browser
     yield app

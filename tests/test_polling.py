@@ -217,19 +217,6 @@ def test_errors_are_not_kept(alice: Browser) -> None:
     assert poll(alice, url="/admin/audit?since=soon").status_code == 422
 
 
-def test_the_store_is_bounded() -> None:
-    store = polling.Fragments(most=3, bytes=100)
-    for number in range(10):
-        store.put(str(number), polling.Fragment([], b"x" * 10))
-    assert list(store.kept) == ["7", "8", "9"]
-    store.put("big", polling.Fragment([], b"x" * 90))
-    assert "big" not in store.kept
-    store = polling.Fragments(most=100, bytes=100)
-    for number in range(20):
-        store.put(str(number), polling.Fragment([], b"x" * 20))
-    assert len(store.kept) == 5 and store.held == 100
-
-
 def test_an_audit_row_is_news(alice: Browser, session: Session, cast: Cast) -> None:
     tag = poll(alice, url="/admin/audit").headers["ETag"]
     audit.record(cast.acme, "thing.change", "thing", SYSTEM, clock.now())

@@ -10,7 +10,7 @@ from flask import Flask, Response, current_app, g, redirect, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import config, db, errors, gate, health, htmx, metrics, navigation, pages, polling, queue, security
+from webapp import config, db, errors, gate, health, htmx, kept, metrics, navigation, pages, polling, queue, security
 from webapp.access import guards, login
 from webapp.access.principal import principal
 from webapp.agent_api import gate as agents_gate
@@ -79,11 +79,12 @@ BEFORE_PASSWORD = ("me.password", "me.change_password", "login.logout", "me.pref
 def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or config.load()
     app = Flask("muster", root_path=str(pages.ROOT), template_folder="templates", static_folder=None)
+    app.jinja_environment = pages.Templates
     configure(app, settings)
     queue.connect(settings)
     db.init(app, settings)
     app.before_request(begin)
-    for part in (errors, metrics, security, pages, polling, health):
+    for part in (errors, metrics, security, pages, kept, polling, health):
         part.init(app)
     login.init(app, {start: _named(where) for start, where in BEARERS.items()})
     app.before_request(ask_for_password)

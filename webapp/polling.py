@@ -11,11 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-import secrets
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, wraps
-from threading import Lock
 from typing import Any, NamedTuple, overload
 from urllib.parse import parse_qsl, urlencode
 
@@ -24,12 +21,10 @@ from flask import Flask, Response, g, make_response, request
 from webapp import clock, htmx, pages, queue
 from webapp.access.principal import Principal, principal
 from webapp.events import revision_key
-from webapp.security import csrf_token
+from webapp.kept import Kept
+from webapp.security import MASK, csrf_token, masked
 
 View = Callable[..., Any]
-
-# Fragments are shared by all who have the same rights; each reader gets their own form token in this place.
-MASK = f"form-token-{secrets.token_hex(16)}".encode()
 
 SET_ANEW = ("Content-Length", "Cache-Control", "Vary")  # on every answer, also on one from here
 
@@ -133,38 +128,13 @@ class Fragment:
     def __init__(self, headers: Iterable[tuple[str, str]], body: bytes) -> None:
         self.headers = [pair for pair in headers if pair[0] not in SET_ANEW]
         self.size = len(body)
-        self.pieces = body.split(MASK)
+        self.pieces = body.split(MASK.encode())
 
     def for_token(self, token: str) -> bytes:
         return token.encode().join(self.pieces)
 
 
-class Fragments:
-    """The latest answers of this process, up to a number and a size."""
-
-    def __init__(self, most: int = 512, bytes: int = 16 * 2**20) -> None:
-        self.most, self.bytes = most, bytes
-        self.held = 0
-        self.kept: OrderedDict[str, Fragment] = OrderedDict()
-        self.lock = Lock()
-
-    def get(self, tag: str) -> Fragment | None:
-        with self.lock:
-            if tag in self.kept:
-                self.kept.move_to_end(tag)
-            return self.kept.get(tag)
-
-    def put(self, tag: str, fragment: Fragment) -> None:
-        with self.lock:
-            if tag in self.kept or fragment.size > self.bytes // 4:
-                return
-            self.kept[tag] = fragment
-            self.held += fragment.size
-            while len(self.kept) > self.most or self.held > self.bytes:
-                self.held -= self.kept.popitem(last=False)[1].size
-
-
-fragments = Fragments()
+fragments: Kept[Fragment] = Kept(512, 16 * 2**20, lambda fragment: fragment.size)  # the latest of this process
 
 
 def _tag(query: str) -> str:
@@ -175,11 +145,8 @@ def _tag(query: str) -> str:
 def _rendered(tag: str, render: Callable[[], Any]) -> Response:
     fragment = fragments.get(tag)
     if fragment is None:
-        g.csrf_mask = MASK.decode()
-        try:
+        with masked():
             response = make_response(render())
-        finally:
-            del g.csrf_mask
         fragment = Fragment(response.headers, response.get_data())
         if response.status_code != 200:
             response.set_data(fragment.for_token(csrf_token()))

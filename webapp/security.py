@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import math
+import secrets
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -30,6 +32,7 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
+MASK = f"form-token-{secrets.token_hex(16)}"  # where a form token is to stand
 TOO_OLD = "This page is too old. Reload it, then try again"
 
 
@@ -57,9 +60,19 @@ def check_origin() -> None:
 
 def csrf_token() -> str:
     """Tied to the browser's secret: another session's is worth nothing, and signing in or out voids it."""
-    if masked := g.get("csrf_mask"):
-        return masked
+    if g.get("csrf_masked"):
+        return MASK
     return form_token(str(current_app.secret_key), session.known_secret())  # type: ignore[attr-defined]
+
+
+@contextmanager
+def masked() -> Iterator[None]:
+    """Markup that is made in here is for many readers: `MASK` stands where each gets their own form token."""
+    before, g.csrf_masked = g.get("csrf_masked", False), True
+    try:
+        yield
+    finally:
+        g.csrf_masked = before
 
 
 def form_token(key: str, secret: str) -> str:

@@ -20,6 +20,7 @@ from webapp.rest.reading import asked
 from webapp.rest.values import Flag, Json, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
 from webapp.tasks import kinds, why
 from webapp.tasks.models import Batch, Task
+from webapp.tasks.queries import Head
 from webapp.tasks.states import SCANNER_WORDS, WAITING, Outcome, Status, Trigger
 
 HIDDEN = "•••"
@@ -197,7 +198,7 @@ def reasons(row: Task, now: datetime, workers: int | None = None) -> list[Json]:
     ]
 
 
-def batch(row: Batch, counts: dict[str, int], task_ids: Iterable[str] | None = None) -> Json:
+def batch(row: Batch | Head, counts: dict[str, int], task_ids: Iterable[str] | None = None) -> Json:
     words: dict[str, int] = {}
     for status, number in counts.items():
         words[word(status)] = words.get(word(status), 0) + number

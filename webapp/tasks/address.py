@@ -76,8 +76,8 @@ class Address:
     def only(self, *filters: tuple[str, str]) -> Address:
         return replace(self, filters=tuple(sorted(filters)))
 
-    def values(self, name: str) -> list[str]:
-        return [value for key, value in self.filters if key == name]
+    def values(self, name: str) -> tuple[str, ...]:
+        return tuple(value for key, value in self.filters if key == name)
 
     @property
     def q(self) -> str:

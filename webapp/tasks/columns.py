@@ -16,8 +16,8 @@ COLUMNS = {
 USUAL = ("agent", "created", "duration")
 
 
-def shown(principal: Principal) -> list[str]:
+def shown(principal: Principal) -> tuple[str, ...]:
     chosen = principal.prefs["columns"].get("tasks")
     if chosen is None:
         chosen = [*USUAL, "organization"] if len(principal.seen) > 1 else USUAL
-    return [name for name in COLUMNS if name in chosen]
+    return tuple(name for name in COLUMNS if name in chosen)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from webapp.access.principal import Principal
@@ -48,8 +48,8 @@ class Menu:
     """One filter: what it offers and what is chosen. `url` fetches the rest of the offer; `typed` takes any name."""
 
     name: str
-    options: list[tuple[str, str]] = field(default_factory=list)
-    chosen: list[str] = field(default_factory=list)
+    options: tuple[tuple[str, str], ...] = ()
+    chosen: tuple[str, ...] = ()
     url: str = ""
     typed: str = ""
 
@@ -77,18 +77,19 @@ def pills(address: Address, who: Principal, kept: dict[str, int]) -> list[dict[s
 
 def bar(address: Address, who: Principal) -> dict[str, Menu]:
     """The filters with a menu of their own, then those that share one."""
-    offered: dict[str, list[tuple[str, str]]] = {
-        "status": list(WORDS["status"].items()),
-        "type": list(WORDS["type"].items()),
-        "plugin": sorted(((p.id, p.manifest.name) for p in catalogue().plugins.values()), key=lambda pair: pair[1].lower()),
+    plugins = ((plugin.id, plugin.manifest.name) for plugin in catalogue().plugins.values())
+    offered: dict[str, Iterable[tuple[str, str]]] = {
+        "status": WORDS["status"].items(),
+        "type": WORDS["type"].items(),
+        "plugin": sorted(plugins, key=lambda pair: pair[1].lower()),
         "org": [(org.slug, org.name) for org in who.seen] if len(who.seen) > 1 else [],
-    }  # fmt: skip
-    menus = {name: Menu(name, options, address.values(name)) for name, options in offered.items()}
+    }
+    menus = {name: Menu(name, tuple(options), address.values(name)) for name, options in offered.items()}
     for name, typed in TYPED.items():
         chosen = address.values(name)
         url = address.url("/tasks/choices", of=name)
-        menus[name] = Menu(name, [(value, value) for value in chosen], chosen, url, typed)
-    menus |= {name: Menu(name, [], address.values(name)) for name in ("since", "until")}
+        menus[name] = Menu(name, tuple((value, value) for value in chosen), chosen, url, typed)
+    menus |= {name: Menu(name, (), address.values(name)) for name in ("since", "until")}
     return menus | rest(address)
 
 
@@ -97,7 +98,7 @@ def rest(address: Address, *, full: bool = False) -> dict[str, Menu]:
     menus = {}
     for name in SHARING:
         chosen = address.values(name)
-        options = [(value, said(name, value)) for value in (OFFERED.get(name, ()) if full else chosen)]
+        options = tuple((value, said(name, value)) for value in (OFFERED.get(name, ()) if full else chosen))
         menus[name] = Menu(name, options, chosen)
     return menus
 
@@ -106,7 +107,7 @@ def filled(name: str, address: Address) -> Menu:
     """All that a fetched menu offers, the chosen ones first."""
     names = queries.hosts(MOST) if name == "agent" else [tag for tag, _ in agents.tags_in_use(limit=MOST)]
     chosen = address.values(name)
-    return Menu(name, [(value, value) for value in dict.fromkeys([*chosen, *names])], chosen, typed=TYPED[name])
+    return Menu(name, tuple((value, value) for value in dict.fromkeys([*chosen, *names])), chosen, typed=TYPED[name])
 
 
 def chips(address: Address) -> list[dict[str, str]]:

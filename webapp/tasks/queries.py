@@ -6,12 +6,13 @@ the batch's id, so that the thousandth page costs what the first does.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
-from sqlalchemy.orm import defer
 
 from webapp.agents.models import Agent
 from webapp.db import db
@@ -30,7 +31,7 @@ TOLD = sorted(Status, key=lambda status: status != Status.COMPLETED)  # how a ba
 
 # What a row says in a line of text; the rest stays where it is.
 ERROR = sa.func.substr(Task.error, 1, 300).label("error")
-TARGET = sa.case((Task.agent_name == "", Task.target), else_=None).label("target")
+TARGET = sa.case((Task.agent_name == "", sa.cast(Task.target, sa.Text)), else_=None).label("target_text")
 COLUMNS = (
     Task.id, Task.uuid, Task.batch_id, Task.organization_id, Task.type, Task.what, Task.input, Task.executor, Task.owner,
     TARGET, Task.agent_name, Task.status, Task.trigger, Task.retry_number, Task.max_retries, Task.original_task_id,
@@ -39,21 +40,58 @@ COLUMNS = (
     Task.unreachable_at, Task.deleted_at,
 )  # fmt: skip
 NAMES = [column.key for column in COLUMNS]
-ALIVE = sa.exists().where(Task.batch_id == Batch.id, Task.deleted_at.is_(None))
+ALIVE = sa.exists().where(Task.batch_id == Batch.id, Task.deleted_at.is_(None)).correlate(Batch)
+COUNTED = (Task.deleted_at.is_(None), Task.latest.is_(True))
+
+
+class Head(NamedTuple):
+    """A batch without its spec, which may list a hundred thousand inputs."""
+
+    id: int
+    uuid: str
+    organization_id: int
+    type: str
+    what: str
+    trigger: str
+    total: int | None
+    created_at: datetime
+    created_by: str
+
+
+# A batch that was made with one task comes together with it.
+HEADS = sa.select(*(getattr(Batch, name) for name in Head._fields), *COLUMNS).outerjoin(
+    Task, sa.and_(Task.batch_id == Batch.id, Batch.total == 1, *COUNTED)
+)
 
 
 class Row(Answers):
-    """A task as lists show it: plain columns, which are read three times as fast as rows that can be changed."""
+    """A task as lists show it: plain columns, which are read three times as fast as rows that can be changed.
 
-    def __init__(self, values: sa.Row[Any]) -> None:
-        self.__dict__.update(zip(NAMES, values, strict=True))
+    Two with the same values are equal, so that what was made of one can be kept for the other.
+    """
+
+    target_text: str | None
+
+    def __init__(self, values: Sequence[Any]) -> None:
+        self.values = tuple(values)
+        self.__dict__.update(zip(NAMES, self.values, strict=True))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Row) and self.values == other.values
+
+    def __hash__(self) -> int:
+        return hash(self.values)
+
+    @property
+    def target(self) -> Any:
+        return json.loads(self.target_text or "{}")
 
 
 @dataclass
 class Line:
     """A row of the list: a batch with its counts, and its only task when there is one."""
 
-    batch: Batch
+    batch: Batch | Head
     counts: dict[str, int]
     task: Row | None = None
 
@@ -127,11 +165,11 @@ def page(
     chosen: Filter, per: int, after: int | None = None, before: int | None = None, upto: int | None = None
 ) -> Page:
     """`after` goes to older batches, `before` to newer ones; `upto` is the first page as it was when that was newest."""
-    found = _batches(chosen, per + 1, after if upto is None else upto + 1, before)
-    more, found = len(found) > per, found[:per]
+    heads = _heads(chosen, per + 1, after if upto is None else upto + 1, before)
+    more, found = len(heads) > per, list(heads)[:per]
     if before is not None:
         found.reverse()
-    result = Page(_lines(found))
+    result = Page(_lines(found, {head.id: task for head in found if (task := heads[head])}))
     if found:
         result.older = found[-1].id if (more if before is None else True) else None
         result.newer = found[0].id if (more if before is not None else after is not None) else None
@@ -145,14 +183,20 @@ def newer_than(chosen: Filter, batch_id: int, cap: int = 100) -> int:
     return len(_batch_ids(chosen, cap, None, batch_id))
 
 
-def _batches(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[Batch]:
-    # Without its spec, which may list a hundred thousand inputs.
-    plain = sa.select(Batch).options(defer(Batch.spec))
+def _heads(chosen: Filter, limit: int, after: int | None, before: int | None) -> dict[Head, Row | None]:
     if chosen.empty:
-        return list(db.session.scalars(_keyed(plain.where(ALIVE), Batch.id, limit, after, before)))
+        return _read(_keyed(HEADS.where(ALIVE), Batch.id, limit, after, before))
     ids = _batch_ids(chosen, limit, after, before)
-    found = {batch.id: batch for batch in db.session.scalars(plain.where(Batch.id.in_(ids)))} if ids else {}
-    return [found[batch_id] for batch_id in ids if batch_id in found]
+    found = _read(HEADS.where(Batch.id.in_(ids))) if ids else {}
+    return dict(sorted(found.items(), reverse=before is None))
+
+
+def _read(statement: Any) -> dict[Head, Row | None]:
+    cut, found = len(Head._fields), {}
+    for values in db.session.execute(statement):
+        task = values[cut:]
+        found[Head(*values[:cut])] = Row(task) if task[0] is not None else None
+    return found
 
 
 def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None) -> list[int]:
@@ -180,32 +224,35 @@ def _keyed(statement: Any, key: Any, limit: int, after: int | None, before: int 
     return statement.order_by(key.desc()).limit(limit)
 
 
-def _lines(batches: Sequence[Batch]) -> list[Line]:
-    ids = [batch.id for batch in batches]
-    if not ids:
-        return []
-    latest = (Task.deleted_at.is_(None), Task.latest.is_(True))
-    counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in ids}
-    counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(Task.batch_id.in_(ids), *latest)
-    for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
-        counts[batch_id][status] = number
-    single = [batch_id for batch_id, statuses in counts.items() if sum(statuses.values()) == 1]
-    rows: Iterable[Any] = (
-        db.session.execute(sa.select(*COLUMNS).where(Task.batch_id.in_(single), *latest)) if single else []
-    )
-    only = {values.batch_id: Row(values) for values in rows}
-    return [Line(batch, counts[batch.id], only.get(batch.id)) for batch in batches if counts[batch.id]]
+def _lines(batches: Sequence[Batch | Head], single: dict[int, Row]) -> list[Line]:
+    """`single`: the tasks that are known to be their batch's only one."""
+    counts = {batch_id: {row.status: 1} for batch_id, row in single.items()}
+    counts |= _counts([batch.id for batch in batches if batch.id not in single])
+    lone = [batch_id for batch_id, each in counts.items() if batch_id not in single and sum(each.values()) == 1]
+    if lone:
+        rows = db.session.execute(sa.select(*COLUMNS).where(Task.batch_id.in_(lone), *COUNTED))
+        single = single | {values.batch_id: Row(values) for values in rows}
+    return [Line(batch, counts[batch.id], single.get(batch.id)) for batch in batches if counts[batch.id]]
+
+
+def _counts(batch_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
+    if batch_ids:
+        counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(Task.batch_id.in_(batch_ids), *COUNTED)
+        for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
+            counts[batch_id][status] = number
+    return counts
 
 
 def line(batch: Batch) -> Line:
-    return next(iter(_lines([batch])), Line(batch, {}))
+    return next(iter(_lines([batch], {})), Line(batch, {}))
 
 
 def children(
     batch: Batch, chosen: Filter, limit: int, after: int | None = None, *, worst_first: bool = False
 ) -> list[Row]:
     """The latest attempts of a batch's tasks: in the order in which they were made, or those that failed first."""
-    mine = (Task.batch_id == batch.id, Task.deleted_at.is_(None), Task.latest.is_(True))
+    mine = (Task.batch_id == batch.id, *COUNTED)
     rows = sa.select(*COLUMNS).where(*mine, *where(chosen))
     if after is not None:
         rows = rows.where(Task.id > after)

@@ -93,11 +93,12 @@ def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
 
 
 def _around(address: Address, page: Page, kept: dict[str, int], message: str = "") -> dict[str, Any]:
+    views = [] if address.polled else saved.visible(principal)
     return _frame() | {
         "address": address, "page": page, "message": message, "everything": sum(kept.values()),
         "running": sum(kept.get(status, 0) for status in filters.states.STARTED),
         "pills": menus.pills(address, principal, kept), "chips": menus.chips(address), "menus": menus.bar(address, principal),
-        "views": [] if address.polled else saved.visible(principal),
+        "views": views, "pinned": lambda: saved.pinned_among(views, principal),
         "sharing": sum(name in menus.SHARING for name, _ in address.filters),
     }  # fmt: skip
 
