@@ -33,6 +33,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "files": "client.files",
         "plugins": "client.plugins",
         "schedules": "client.schedules",
+        "calendars": "client.calendars",
+        "object-sets": "client.object_sets",
         "agents": "client.agents",
         "enrolment-token": "client.enrolment",
         "tests": "client.tests",

@@ -99,6 +99,7 @@ FILTERS: dict[str, Value] = {
     "type": Many(of=Text()),
     "calendar": Many(of=Text(), about="Ids."),
 }
+ENDS: dict[str, Value] = {"end": Many(of=Text(choices=tuple(End)))}
 PAUSE = Shape(name="Pause", fields={
     "reason": Text(longest=500),
     "resume_at": Text(longest=40, about="It goes on by itself then."),
@@ -180,10 +181,12 @@ def run(schedule_id: int) -> Answer:
     return made(lifecycle.run_now(_found(schedule_id), principal.actor, clock.now(), starting.of_app()))
 
 
-@section.get("/schedules/<int:schedule_id>/slots/", needs=(P.SCHEDULES_READ,), query=PAGE, answer=list_of(SLOT))
+@section.get("/schedules/<int:schedule_id>/slots/", needs=(P.SCHEDULES_READ,), query=ENDS | PAGE, answer=list_of(SLOT))
 def slots(schedule_id: int) -> Answer:
     """List what became of its due moments, the latest to be settled first."""
     rows = sa.select(Slot).where(Slot.schedule_id == _found(schedule_id).id)
+    if ends := asked().get("end"):
+        rows = rows.where(Slot.end.in_(ends))
     return newest_first(rows, Slot.id, _slot)
 
 

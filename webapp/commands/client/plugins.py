@@ -10,8 +10,8 @@ import click
 
 from webapp.commands.client import printing
 from webapp.commands.client.profile import talks
-from webapp.commands.client.run import pairs, typed
 from webapp.commands.client.server import Json, Server, path_of
+from webapp.commands.client.what import pairs, typed
 from webapp.commands.exits import USAGE, Exit
 
 HEADS = ("ID", "STATE", "NAME", "TAKES", "RUNS ON")

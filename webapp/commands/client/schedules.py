@@ -1,20 +1,25 @@
-"""`muster schedules …`: what runs when, what a rule would do, and pausing, resuming and starting one."""
+"""`muster schedules …`: what runs when, what a rule would do, what became of it; making, pausing and starting one."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 import click
 
-from webapp.commands.client import printing
+from webapp.commands.client import printing, what
+from webapp.commands.client.named import id_of
 from webapp.commands.client.profile import talks
-from webapp.commands.client.server import Json, Server
-from webapp.commands.exits import NOT_FOUND, USAGE, Exit
+from webapp.commands.client.server import Json, Server, path_of
+from webapp.commands.client.what import says_what
+from webapp.commands.exits import USAGE, Exit
 
 HEADS = ("ID", "STATE", "NAME", "WHEN", "NEXT", "LAST")
 PLAIN = ("id", "status", "name", "text", "next_run_at", "last_run_at")
+SLOTS = ("id", "at", "end", "count", "text")
+RUNS = ("at", "schedule_id", "name", "what")
 MARKS = {"gap": "clocks change", "repeated": "clocks change", "holiday": "day off"}
 
 
@@ -28,7 +33,7 @@ MARKS = {"gap": "clocks change", "repeated": "clocks change", "holiday": "day of
 def schedules(
     server: Server, status: tuple[str, ...], query: str | None, form: str | None, as_json: bool, limit: int
 ) -> None:
-    """List schedules; preview a rule; pause, resume or run one."""
+    """List schedules and what became of them; preview a rule; create, pause, resume, run or delete one."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
@@ -63,6 +68,80 @@ def preview(
     for slot in answer["slots"]:
         mark = f"  {MARKS[slot['note']]}: {slot['remark']}" if slot["note"] else ""
         click.echo(f"  {_local(slot['local'])}  {slot['at']}{mark}")
+
+
+@schedules.command()
+@click.argument("rule")
+@says_what
+@click.option("--name", "title", help="Default: what it runs.")
+@click.option("--tz", "timezone", help="Time zone, like Europe/Amsterdam. Default: UTC.")
+@click.option("--calendar", help="Name of a calendar of days off.")
+@click.option("--misfire", type=click.Choice(("skip", "once", "all")), help="Of missed runs. Default: once.")
+@click.option("--overlap", type=click.Choice(("allow", "skip", "queue", "replace")), help="Default: skip.")
+@click.option("--from", "start", help="Not before this time.")
+@click.option("--until", "end", help="Not after this time; a date means all of it.")
+@click.option("--org", "organization", help="Short name of the organization.")
+@talks
+def create(
+    server: Server, rule: str, title: str | None, timezone: str | None, calendar: str | None, misfire: str | None,
+    overlap: str | None, start: str | None, end: str | None, organization: str | None, **asked: Any,
+) -> None:  # fmt: skip
+    """Make a schedule. RULE is cron text or the JSON of a rule; the rest says what runs, as for `muster run`.
+
+    \b
+    muster schedules create '30 9 * * 1-5' --tz Europe/London --tag web -- df -h
+    muster schedules create '{"kind": "random"}' --plugin dns_records --input example.com
+    """
+    said = {"name": title, "timezone": timezone, "calendar": calendar, "misfire": misfire, "overlap": overlap,
+            "start": start, "end": end, "organization": organization}  # fmt: skip
+    body = {key: value for key, value in said.items() if value}
+    made = server.post("schedules", "", body=body | {"rule": _rule(rule), "spec": what.spec(server, **asked)})
+    click.echo(f"{made['id']}\t{made['name']}\t{made['text']}\t{made['next_run_at']}")
+
+
+@schedules.command()
+@click.argument("schedule")
+@click.option("--end", "ends", multiple=True, help="Only those that are fired, skipped, missed or waiting.")
+@click.option("--json", "as_json", is_flag=True, help="As the server answers.")
+@click.option("--limit", "-n", type=click.IntRange(1), default=25, show_default=True, help="How many at most.")
+@talks
+def slots(server: Server, schedule: str, ends: tuple[str, ...], as_json: bool, limit: int) -> None:
+    """What became of the due moments of a SCHEDULE, newest first."""
+    found = server.pieces("schedules", _id(server, schedule), "slots", "", limit=limit, end=list(ends) or None)
+    _print(found, SLOTS, as_json)
+
+
+@schedules.command()
+@click.option("--hours", type=click.IntRange(1, 168), default=24, show_default=True, help="How far ahead.")
+@click.option("--json", "as_json", is_flag=True, help="As the server answers.")
+@click.option("--limit", "-n", type=click.IntRange(1, 500), default=100, show_default=True, help="How many at most.")
+@talks
+def upcoming(server: Server, hours: int, as_json: bool, limit: int) -> None:
+    """What runs next, of all schedules."""
+    _print(server.get("schedules", "upcoming", hours=hours, limit=limit)["items"], RUNS, as_json)
+
+
+@schedules.command("run-missed")
+@click.argument("slots", nargs=-1, required=True)
+@talks
+def run_missed(server: Server, slots: tuple[str, ...]) -> None:
+    """Make up for missed SLOTS, by their ids. Prints the ids of their tasks."""
+    for slot in slots:
+        for task_id in server.post("slots", slot, "run")["task_ids"]:
+            click.echo(task_id)
+
+
+@schedules.command()
+@click.argument("schedule")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@talks
+def delete(server: Server, schedule: str, yes: bool) -> None:
+    """Delete a SCHEDULE. Its tasks stay; those that wait are cancelled."""
+    number = _id(server, schedule)
+    if not yes:
+        click.confirm(f"Delete {server.get('schedules', number, '')['name']}?", abort=True)
+    server.send("DELETE", path_of(("schedules", number, ""))).read()
+    click.echo(f"{schedule} was deleted")
 
 
 @schedules.command()
@@ -105,14 +184,16 @@ def _rule(text: str) -> Any:
 
 
 def _id(server: Server, said: str) -> str:
-    """Only the whole name will do: what is started should be what was meant."""
-    if said.isdecimal():
-        return said
-    found = [row for row in server.pieces("schedules", "", limit=None, q=said) if row["name"].lower() == said.lower()]
-    if len(found) != 1:
-        many = f"{len(found)} schedules are" if found else "No schedule is"
-        raise Exit(USAGE if found else NOT_FOUND, f'{many} called "{said}". Name its id; `muster schedules` lists them')
-    return str(found[0]["id"])
+    return id_of(server, "schedules", said, **({} if said.isdecimal() else {"q": said}))
+
+
+def _print(found: Iterable[Json], columns: tuple[str, ...], as_json: bool) -> None:
+    if as_json:
+        printing.values("json", found)
+    else:
+        heads = tuple(name.replace("_", " ").upper() for name in columns)
+        cells = (["" if row[name] is None else str(row[name]) for name in columns] for row in found)
+        printing.rows(printing.chosen(None), heads, cells)
 
 
 def _local(text: str) -> str:
