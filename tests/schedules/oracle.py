@@ -24,9 +24,12 @@ def happens(walls: Iterable[datetime], begin: datetime, end: datetime, tz: ZoneI
     """wall time → the instant at which it happens, for those between two instants."""
     left = sorted(walls, reverse=True)
     found = {}
-    for instant, shown in clock(begin, end, tz):
+    while left and begin <= end:
+        shown = begin.astimezone(tz).replace(tzinfo=None)
         while left and left[-1] <= shown:
-            found[left.pop()] = instant
+            found[left.pop()] = begin
+        # No zone changes its clocks by a day: what is days ahead need not be awaited minute by minute.
+        begin += DAY if left and left[-1] - shown > 2 * DAY else MINUTE
     return found
 
 
