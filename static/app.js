@@ -520,7 +520,7 @@ hear('click', event => {
   }
 })
 
-/* ---- Preferences, copy, drafts, split ---- */
+/* ---- Preferences, copy, drafts ---- */
 
 function prefer(name, value) {
   root.dataset[name] = value

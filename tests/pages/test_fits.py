@@ -25,6 +25,34 @@ def test_no_page_scrolls_sideways_at_320(app: Flask, open_as: Open, cast: Cast, 
     assert not {url: found for url, found in wide.items() if found}
 
 
+# What a translation does to a page: every text of ours becomes two fifths longer, words as much as sentences.
+LONGER = """() => {
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT), found = []
+  while (texts.nextNode()) found.push(texts.currentNode)
+  for (const node of found) {
+    const text = node.data.trim()
+    if (!text || !/[a-z]/i.test(text) || node.parentElement.closest('pre, code, .log, [hx-ignore], script, option, time')) continue
+    const more = 'åéîøüñß '.repeat(9).slice(0, Math.ceil(text.length * .4))
+    node.data = node.data.replace(text, text.length > 20 ? `${text} ${more}` : text + more.replaceAll(' ', 'ö'))
+  }
+}"""
+SPILT = """() => [...document.querySelectorAll('main :is(.btn, .badge, .chip, label, h1, h2, th, legend, summary, dt)')]
+  .filter(el => el.offsetParent && !el.closest('.scroll, .log, .sr, .pills, .menu:not([open]) .menuitems')
+    && (el.getBoundingClientRect().right > (el.closest('.panel, .tile, .field, td, th, dialog, main').getBoundingClientRect().right + 1)))
+  .map(el => el.outerHTML.slice(0, 150))"""
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_longer_words_fit(app: Flask, open_as: Open, cast: Cast, width: int) -> None:
+    page = open_as("admin", viewport={"width": width, "height": 800}).new_page()
+    wrong = {}
+    for url in pages(app, cast.acme):
+        if visited(page, url):
+            page.evaluate(LONGER)
+            wrong[url] = [*page.evaluate(TOO_WIDE), *page.evaluate(SPILT)]
+    assert not {url: found for url, found in wrong.items() if found}
+
+
 @pytest.mark.parametrize("looks", [{"forced_colors": "active"}, {"reduced_motion": "reduce"}, {"color_scheme": "dark"}])
 def test_other_looks_show_the_same(open_as: Open, looks: dict[str, Any]) -> None:
     page = open_as("operator", **looks).new_page()

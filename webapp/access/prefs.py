@@ -18,15 +18,6 @@ def choice(*values: str) -> Callable[[str], str]:
     return read
 
 
-def number(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not low <= int(text) <= high:
-            raise ValueError(text)
-        return int(text)
-
-    return read
-
-
 def switch(text: str) -> bool:
     return choice("1", "on", "true", "y", "0", "off", "false", "n")(text) in ("1", "on", "true", "y")
 
@@ -69,7 +60,6 @@ PREFS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "tz": ("browser", zone),
     "times": ("relative", choice("relative", "absolute")),
     "rail": ("wide", choice("wide", "narrow")),
-    "split": (40, number(20, 80)),  # width of the left panel of a split view, in per cent
     "columns": ({}, columns),
     "tasks": ("", query),  # the filters with which the menu opens the list of tasks
 }
