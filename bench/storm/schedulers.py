@@ -24,6 +24,7 @@ NAMES = tuple(f"scheduler-{number}" for number in range(1, 5))
 PAUSE = 1.0, 8.0  # seconds between two kills: a process needs some to start
 LAST = 60.0  # seconds in which none is killed: nothing is begun a minute after a schedule's end
 SETTLED = 120.0
+PER_MINUTE = 1_000  # moments due: ten thousand in ten minutes
 
 
 def main() -> int:
@@ -46,7 +47,7 @@ def main() -> int:
 def run(site: Site, seed: int, seconds: float) -> list[str]:
     try:
         site.start()
-        planned = schedules.strict(site, seed, seconds + LAST)
+        planned = schedules.strict(site, seed, seconds + LAST, int(PER_MINUTE * seconds / 60))
         kills = rage(site, random.Random(seed), seconds)
         begun = time.monotonic()
         settled = wait_for(lambda: quiet(site, planned), LAST + SETTLED, 0.5)

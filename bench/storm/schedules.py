@@ -50,26 +50,26 @@ class Planned:
 def gentle(site: Site, seed: int, seconds: float) -> list[Planned]:
     """A dozen beside other work, by every policy: what is due may be skipped or missed, never without a reason."""
     chance = random.Random(f"{seed} schedules")
-    settings = [
-        {"misfire": chance.choice(policies.MISFIRE), "overlap": chance.choice(policies.OVERLAP)} for _ in range(12)
-    ]
-    return make(site, chance, SELDOM, settings, seconds)
+    lengths = [chance.choice(SELDOM) for _ in range(12)]
+    policy = [{"misfire": chance.choice(policies.MISFIRE), "overlap": chance.choice(policies.OVERLAP)} for _ in lengths]
+    return make(site, zip(lengths, policy, strict=True), seconds)
 
 
-def strict(site: Site, seed: int, seconds: float, count: int = 50) -> list[Planned]:
-    """Those that run whatever they find: each moment must have started exactly one task."""
-    return make(site, random.Random(seed), OFTEN, [{"misfire": "all", "overlap": "allow"}] * count, seconds)
+def strict(site: Site, seed: int, seconds: float, least: int) -> list[Planned]:
+    """As many as bring at least so many moments, and run whatever they find: each must have started exactly one task."""
+    chance, lengths = random.Random(seed), list[int]()
+    while sum(int(seconds) // every - 1 for every in lengths) < least:
+        lengths.append(chance.choice(OFTEN))
+    return make(site, [(every, {"misfire": "all", "overlap": "allow"}) for every in lengths], seconds)
 
 
-def make(
-    site: Site, chance: random.Random, lengths: tuple[int, ...], settings: Iterable[dict[str, str]], seconds: float
-) -> list[Planned]:
+def make(site: Site, wanted: Iterable[tuple[int, dict[str, str]]], seconds: float) -> list[Planned]:
     begun = now()
     end = (begun + timedelta(seconds=seconds)).replace(microsecond=0)
     with site.unit(reading=False) as session:
         home = session.scalars(sa.select(Organization.id)).one()
         with within(home):
-            return [_make(number, chance.choice(lengths), begun, end, own) for number, own in enumerate(settings)]
+            return [_make(number, every, begun, end, own) for number, (every, own) in enumerate(wanted)]
 
 
 def _make(number: int, every: int, begun: datetime, end: datetime, settings: dict[str, str]) -> Planned:
