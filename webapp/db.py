@@ -321,12 +321,12 @@ def insert(model: type[Base], rows: list[dict[str, Any]]) -> None:
     _plainly(sa.insert(model), rows)
 
 
-def change(statement: sa.Update) -> int:
+def change(statement: sa.Update, values: dict[str, Any] | None = None) -> int:
     """How many rows it has changed. What is loaded stays as it is."""
-    return int(_plainly(statement).rowcount)
+    return int(_plainly(statement, values).rowcount)
 
 
-def _plainly(statement: Any, rows: list[dict[str, Any]] | None = None) -> Any:
+def _plainly(statement: Any, rows: list[dict[str, Any]] | dict[str, Any] | None = None) -> Any:
     """A loop's or worker's has nothing to check and nobody's act to record: past the ORM, which takes thrice as long."""
     session = db.session()
     scope: Scope | None = session.info.get("scope")

@@ -150,11 +150,14 @@ class Executor:
             try:
                 run.go()
             except Exception:
-                log.exception("a run was not recorded; its lease will end", task=claimed.task.uuid)
-            finally:
-                self.runs.pop(claimed.task.uuid, None)
-                self.slots.give()
-            self._claim_more()
+                log.exception("a run failed; its lease will end", task=run.uuid)
+            self.slots.give()
+            self._claim_more()  # goes into the same commit as the end
+            try:
+                run.settle()
+            except Exception:
+                log.exception("a run was not recorded; its lease will end", task=run.uuid)
+            self.runs.pop(run.uuid, None)
 
     def _claim_more(self) -> None:
         if not self.slots.more:

@@ -16,6 +16,7 @@ from flask import Flask
 from sqlalchemy.orm import Session
 
 from webapp.db import unit
+from webapp.tasks import moves
 
 GROUP = 32
 Answer = TypeVar("Answer")
@@ -37,9 +38,13 @@ class Ledger:
 
     def write(self, act: Callable[[Session], Answer]) -> Answer:
         """`act` in a transaction that is committed when this returns. It may be run twice: see `_write_group`."""
+        return self.send(act).result()
+
+    def send(self, act: Callable[[Session], Answer]) -> Future[Answer]:
+        """The same for a caller that has something else to say meanwhile, which then goes into the same commit."""
         future: Future[Answer] = Future()
         self._wanted.put((act, future))
-        return future.result()
+        return future
 
     def _loop(self) -> None:
         while (first := self._wanted.get()) is not None:
@@ -55,7 +60,7 @@ class Ledger:
     def _write_group(self, group: list[tuple[Act, Future[Any]]]) -> None:
         """All in one transaction; when one of them fails, each in its own, so that it fails alone."""
         try:
-            with unit(self.app, self.reason) as session:
+            with unit(self.app, self.reason) as session, moves.together():
                 answers = [act(session) for act, _ in group]
         except Exception as error:
             if len(group) == 1:

@@ -50,8 +50,9 @@ def preload() -> list[str]:
 
 
 def _run(call: dict[str, Any], task_dir: Path, journal: Journal) -> int:
-    # Given back when memory runs out, so that there is some to say so with.
-    reserve = bytearray(2**20)
+    # Given back when memory runs out, so that there is some to say so with. Of the address space, which is what is
+    # limited; unlike a bytearray's, its pages are never touched.
+    reserve = [bytes(2**20)]
     try:
         loaded = _load(call)
         journal.secrets = parameters.secret_values(loaded.manifest, call.get("settings") or {}, call)

@@ -20,9 +20,14 @@ def settings_of(plugin_id: str) -> PluginSetting | None:
     return db.session.scalar(sa.select(PluginSetting).where(PluginSetting.plugin_id == plugin_id))
 
 
+# Made once: each task asks it.
+SETTINGS_IN = sa.select(PluginSetting).where(
+    PluginSetting.organization_id == sa.bindparam("organization"), PluginSetting.plugin_id == sa.bindparam("plugin")
+)
+
+
 def settings_in(plugin_id: str, organization_id: int) -> PluginSetting | None:
-    mine = sa.select(PluginSetting).where(PluginSetting.organization_id == organization_id)
-    return db.session.scalar(mine.where(PluginSetting.plugin_id == plugin_id))
+    return db.session.scalar(SETTINGS_IN, {"organization": organization_id, "plugin": plugin_id})
 
 
 def enabled(plugin_id: str) -> bool:

@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -13,12 +14,13 @@ import sqlalchemy as sa
 from webapp.agents.models import Agent
 from webapp.db import db
 from webapp.events import Actor
-from webapp.tasks import kinds, lifecycle, states
+from webapp.tasks import kinds, moves, states
 from webapp.tasks.lifecycle import DOWNLOAD_LIMIT, GRACE, LEASE, Lease
 from webapp.tasks.models import Limit, Task
 from webapp.tasks.spec import ANYONE
 from webapp.tasks.states import Status
 
+LIMITS = sa.select(Limit).order_by(Limit.id).with_for_update()
 LOOKED_AT = 40  # unbound tasks that an agent looks through for one that it can run
 # As the index's condition has it: a parameter would be planned each time.
 PENDING: sa.ColumnElement[str] = sa.literal_column("'pending'")
@@ -33,8 +35,9 @@ class Claimed:
 
 def for_worker(name: str, most: int, now: datetime) -> list[Claimed]:
     """The next queued tasks for a worker, highest priority and longest waiting first."""
-    ready = _ready("worker").where(Task.agent_id.is_(None)).limit(most)
-    return _take(_locked(ready), name, Actor("worker", name), now, {})
+    full = _full_limits()
+    ready = _for_workers() if not full else _ready("worker", full).where(Task.agent_id.is_(None))
+    return _take(_locked(ready.limit(most)), name, Actor("worker", name), now, {})
 
 
 def for_agent(agent: Agent, most: int, claim_id: str, now: datetime, token: str | None = None) -> list[Claimed]:
@@ -44,10 +47,11 @@ def for_agent(agent: Agent, most: int, claim_id: str, now: datetime, token: str 
     """
     if token and (repeated := _repeated(agent, claim_id, token, now)):
         return repeated
-    own = _locked(_ready("agent").where(Task.agent_id == agent.id).limit(most))
+    full = _full_limits()
+    own = _locked(_ready("agent", full).where(Task.agent_id == agent.id).limit(most))
     if len(own) < most:
         unbound = _locked(
-            _ready("agent")
+            _ready("agent", full)
             .where(Task.agent_id.is_(None), Task.owner == ANYONE, Task.organization_id == agent.organization_id)
             .limit(LOOKED_AT)
         )
@@ -85,7 +89,7 @@ def renew(leases: Iterable[tuple[str, Lease]], now: datetime) -> set[str]:
     lost = set(wanted)
     by_hash: dict[str, list[str]] = {}
     for uuid, lease in wanted.items():
-        by_hash.setdefault(lifecycle.hashed(lease.token), []).append(uuid)
+        by_hash.setdefault(moves.hashed(lease.token), []).append(uuid)
     for token_hash, uuids in by_hash.items():
         kept = db.session.execute(
             sa.update(Task)
@@ -104,10 +108,15 @@ def stops(uuids: Iterable[str]) -> set[str]:
     return set(db.session.scalars(asked))
 
 
-def _ready(executor: str) -> sa.Select[Task]:
+@cache
+def _for_workers() -> sa.Select[Task]:
+    """What nearly every claim of a worker asks."""
+    return _ready("worker", []).where(Task.agent_id.is_(None))
+
+
+def _ready(executor: str, full: Sequence[tuple[int, str]]) -> sa.Select[Task]:
     """The caller says which agent, or none: then they come in the order of `ix_task_claim`, without a sort."""
     ready = sa.select(Task).where(Task.status == PENDING, Task.executor == executor)
-    full = _full_limits()
     if full:
         named = sa.tuple_(Task.organization_id, Task.limit_name)
         ready = ready.where(sa.or_(Task.limit_name.is_(None), named.not_in(full)))
@@ -123,7 +132,7 @@ def _locked(ready: sa.Select[Task]) -> list[Task]:
 
 def _full_limits() -> list[tuple[int, str]]:
     """Limit rows are locked first, so that two claims cannot both take the last place."""
-    limits = db.session.scalars(sa.select(Limit).order_by(Limit.id).with_for_update()).all()
+    limits = db.session.scalars(LIMITS).all()
     return [(limit.organization_id, limit.name) for limit in limits if _held(limit) >= limit.maximum]
 
 
@@ -159,7 +168,7 @@ def _within_limits(tasks: Sequence[Task]) -> list[Task]:
 def _repeated(agent: Agent, claim_id: str, token: str, now: datetime) -> list[Claimed]:
     """The leases that the first answer to this claim held, as far as they are still to be started."""
     same = sa.select(Task).where(
-        Task.claim_id == claim_id, Task.agent_id == agent.id, Task.token_hash == lifecycle.hashed(token),
+        Task.claim_id == claim_id, Task.agent_id == agent.id, Task.token_hash == moves.hashed(token),
         Task.status.in_(states.UNSTARTED), Task.assigned_at > now - REPEATED_FOR)  # fmt: skip
     return [Claimed(task, Lease(task.lease_seq, token)) for task in db.session.scalars(same.order_by(Task.id))]
 
@@ -172,23 +181,32 @@ def _take(tasks: list[Task], claimed_by: str, by: Actor, now: datetime, values: 
     token = token or secrets.token_urlsafe(16)
     longest = max(task.execution_timeout for task in tasks)
     changes = values | {
-        "status": Status.ASSIGNED, "token_hash": lifecycle.hashed(token), "claimed_by": claimed_by, "assigned_at": now,
+        "status": Status.ASSIGNED, "token_hash": moves.hashed(token), "claimed_by": claimed_by, "assigned_at": now,
         "lease_until": now + LEASE, "unreachable_at": None, "updated_at": now,
         "deadline": now + DOWNLOAD_LIMIT + timedelta(seconds=longest) + GRACE,
     }  # fmt: skip
     # One token for the whole claim: its holder is one executor, and each row still has its own sequence.
     taken = db.session.execute(
-        sa.update(Task)
-        .where(Task.id.in_([task.id for task in tasks]), Task.status == Status.PENDING)
-        .values(lease_seq=Task.lease_seq + 1, delivery_count=Task.delivery_count + 1, moves=Task.moves + 1, **changes)
-        .returning(Task.id),
+        _taking(tuple(changes)), {"ids": [task.id for task in tasks]} | {f"new_{n}": v for n, v in changes.items()},
         execution_options={"synchronize_session": False},
-    )
+    )  # fmt: skip
     won = {row.id for row in taken}
     claimed = [task for task in tasks if task.id in won]
     for task in claimed:
-        lifecycle.became(
+        moves.became(
             task, changes, lease_seq=task.lease_seq + 1, delivery_count=task.delivery_count + 1, moves=task.moves + 1
         )
-    lifecycle.note(claimed, Status.PENDING, by, now)
+    moves.note(claimed, Status.PENDING, by, now)
     return [Claimed(task, Lease(task.lease_seq, token)) for task in claimed]
+
+
+@cache
+def _taking(names: tuple[str, ...]) -> sa.UpdateBase:
+    columns = Task.__table__.c
+    return (
+        sa.update(Task)
+        .where(Task.id.in_(sa.bindparam("ids", expanding=True)), Task.status == Status.PENDING)
+        .values(lease_seq=Task.lease_seq + 1, delivery_count=Task.delivery_count + 1, moves=Task.moves + 1)
+        .values({name: sa.bindparam(f"new_{name}", type_=columns[name].type) for name in names})
+        .returning(Task.id)
+    )

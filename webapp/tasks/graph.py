@@ -19,11 +19,13 @@ SATISFIED = {
 }
 
 
+# Made once, since most tasks end without children, and to make it takes longer than to run it.
+HELD_BY = sa.select(Edge).where(Edge.parent_id == sa.bindparam("parent"), Edge.consumed_at.is_(None))
+
+
 def consume(parent: Task, now: datetime) -> list[Task]:
     """The children that nothing holds any longer, now that this parent's chain has ended."""
-    edges = db.session.scalars(
-        sa.select(Edge).where(Edge.parent_id == parent.root_id, Edge.consumed_at.is_(None))
-    ).all()
+    edges = db.session.scalars(HELD_BY, {"parent": parent.root_id}).all()
     ready = [_consume(edge, parent, now) for edge in edges]
     return [child for child in ready if child is not None]
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from webapp.db import db
 from webapp.events import Actor
-from webapp.tasks import lifecycle
+from webapp.tasks import lifecycle, moves
 from webapp.tasks.lifecycle import End, Lease
 from webapp.tasks.models import LateResult, Task
 
@@ -27,7 +27,7 @@ def accept(task: Task, lease: Lease, by: Actor, now: datetime, end: End) -> bool
 
 def _holds(task: Task, lease: Lease) -> bool:
     """Only who held the row's last lease knows what became of it."""
-    return task.lease_seq == lease.seq and task.token_hash == lifecycle.hashed(lease.token)
+    return task.lease_seq == lease.seq and task.token_hash == moves.hashed(lease.token)
 
 
 def _kept(task: Task, lease: Lease, now: datetime, end: End) -> LateResult:

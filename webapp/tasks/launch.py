@@ -13,7 +13,8 @@ from webapp.agents.models import Agent
 from webapp.crash import crash_here
 from webapp.db import db, writing
 from webapp.events import Actor
-from webapp.tasks import kinds, lifecycle, search, targets
+from webapp.refusal import Refused
+from webapp.tasks import kinds, moves, retries, search, targets
 from webapp.tasks.kinds import Part
 from webapp.tasks.models import Batch, Edge, Task, new_uuid
 from webapp.tasks.spec import ANYONE, OBJECT_SET, Spec, SpecError, Target, error, parse_options, parse_target
@@ -94,10 +95,10 @@ def launch_all(wanted: Sequence[Wanted], trigger: Trigger, now: datetime) -> lis
             rows.append(_row(prepared.spec, batch, part, prepared.places[0], trigger, by, now, origin, False))
             made_by.append(by)
     tasks = _insert(rows)
-    lifecycle.note_each(list(zip(tasks, made_by, strict=True)), None, now)
+    moves.note_each(list(zip(tasks, made_by, strict=True)), None, now)
     search.add(tasks)
     crash_here("launched")
-    lifecycle.ring(tasks)
+    moves.ring(tasks)
     return [batch.id for batch in batches]
 
 
@@ -201,10 +202,10 @@ def _expiry(spec: Spec, now: datetime) -> datetime:
 def _begin(rows: list[dict[str, Any]], parents: Sequence[Task], by: Actor, now: datetime) -> None:
     tasks = _insert(rows)
     _link(parents, tasks)
-    lifecycle.note(tasks, None, by, now)
+    moves.note(tasks, None, by, now)
     search.add(tasks)
     crash_here("launched")
-    lifecycle.ring(tasks)
+    moves.ring(tasks)
 
 
 def _insert(rows: list[dict[str, Any]]) -> list[Task]:
@@ -231,7 +232,7 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
     fits, _ = targets.capable(task.type, task.data, found)
     if not fits:
         return 0
-    lifecycle.update(
+    moves.update(
         task,
         now,
         Task.agent_id.is_(None),
@@ -239,20 +240,20 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
         agent_id=fits[0].id,
         agent_name=fits[0].hostname,
     )
-    copied = {name: getattr(task, name) for name in (*lifecycle.COPIED, "trigger", "created_by", "created_by_id",
+    copied = {name: getattr(task, name) for name in (*retries.COPIED, "trigger", "created_by", "created_by_id",
               "rescheduled_from_id", "max_retries", "expires_at")}  # fmt: skip
     rows = [copied | {"uuid": new_uuid(), "agent_id": agent.id, "agent_name": agent.hostname, "status": Status.PENDING,
                       "moves": 1, "created_at": now, "updated_at": now, "queued_at": now, "retry_number": 0,
                       "latest": True, "pending_parents": 0} for agent in fits[1:]]  # fmt: skip
     twins = _insert(rows) if rows else []
-    lifecycle.note(twins, None, by, now)
+    moves.note(twins, None, by, now)
     search.refresh(task)
     search.add(twins)
     db.session.execute(
         sa.update(Batch).where(Batch.id == task.batch_id).values(total=sa.func.coalesce(Batch.total, 0) + len(fits)),
         execution_options={"synchronize_session": False},
     )
-    lifecycle.ring([task, *twins])
+    moves.ring([task, *twins])
     return len(fits)
 
 
@@ -268,5 +269,5 @@ def respec(task: Task) -> Spec:
 def reschedule(task: Task, by: Actor, now: datetime) -> Batch:
     """A new task with the same spec and input; a new chain that names the old one."""
     if task.open:
-        raise lifecycle.Refused("open", f"This task is still {task.looks.label}. Cancel it first, or wait for its end")
+        raise Refused("open", f"This task is still {task.looks.label}. Cancel it first, or wait for its end")
     return launch(respec(task), Trigger.RESCHEDULE, by, now, origin=Origin(rescheduled_from_id=task.id))

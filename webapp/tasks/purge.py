@@ -19,7 +19,7 @@ from webapp.db import db
 from webapp.events import SYSTEM, Event
 from webapp.files import store
 from webapp.files.models import File
-from webapp.tasks import lifecycle, output, states
+from webapp.tasks import counts, output, states
 from webapp.tasks.models import Batch, Task
 
 BITE = 200  # chains
@@ -41,7 +41,7 @@ def _of(organization_id: int, now: datetime, data: Path, keep: timedelta | None)
     tasks = _attempts(chains[:BITE])
     _remove_bytes(data, tasks)
     _remove_rows(tasks)
-    lifecycle.count((organization_id, task.status, None) for task in tasks if task.counted)
+    counts.count((organization_id, task.status, None) for task in tasks if task.counted)
     audit.record(organization_id, "tasks.purge", "tasks", SYSTEM, now, after={"tasks": len(tasks)})
     return len(tasks)
 

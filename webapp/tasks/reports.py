@@ -19,7 +19,7 @@ from webapp import events
 from webapp.db import db, upsert
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks import lifecycle, output, states
+from webapp.tasks import lifecycle, moves, output, states
 from webapp.tasks.lifecycle import End, Lease
 from webapp.tasks.models import LateResult, Task
 from webapp.tasks.states import Status
@@ -37,11 +37,11 @@ def hand_in(task: Task, lease: Lease, verb: Verb, end: End, body: dict[str, Any]
         return task.late
     if holds(task, lease):
         verb(task, lease, by, now, end)
-        lifecycle.update(task, now, report_sha256=word)
+        moves.update(task, now, report_sha256=word)
         return False
     _keep(task, lease, body, word, now)
     if resolvable(task, lease) and lifecycle.resolve_late(task, by, now, end):
-        lifecycle.update(task, now, report_sha256=word)
+        moves.update(task, now, report_sha256=word)
         db.session.execute(_evidence(task).where(LateResult.body_sha256 == word).values(resolved=True),
                            execution_options={"synchronize_session": False})  # fmt: skip
     return True
@@ -102,7 +102,7 @@ def _under(task: Task, lease: Lease) -> sa.Update:
 
 
 def _is_its(task: Task, lease: Lease) -> bool:
-    return task.lease_seq == lease.seq and task.token_hash == lifecycle.hashed(lease.token)
+    return task.lease_seq == lease.seq and task.token_hash == moves.hashed(lease.token)
 
 
 def _keep(task: Task, lease: Lease, body: dict[str, Any], word: str, now: datetime) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import cache
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
@@ -132,11 +133,13 @@ def _tokens(text: str) -> str:
 
 
 def _set(column: str, task_id: int, tokens: str) -> None:
-    if dialect() == "sqlite":
-        statement = f"UPDATE search_task SET {column} = :tokens WHERE rowid = :id"
-    else:
-        statement = (
-            f"UPDATE search_task SET {column} = array_to_tsvector(string_to_array(:tokens, ' ')) WHERE task_id = :id"
-        )
     with system_scope("search"):
-        db.session.execute(sa.text(statement), {"tokens": tokens, "id": task_id})
+        db.session.execute(_setting(column, dialect()), {"tokens": tokens, "id": task_id})
+
+
+@cache
+def _setting(column: str, database: str) -> sa.TextClause:
+    if database == "sqlite":
+        return sa.text(f"UPDATE search_task SET {column} = :tokens WHERE rowid = :id")
+    words = "array_to_tsvector(string_to_array(:tokens, ' '))"
+    return sa.text(f"UPDATE search_task SET {column} = {words} WHERE task_id = :id")

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
-from webapp import events
+from webapp import events, queue
 from webapp.agents import hearing
 from webapp.agents.models import Agent
 from webapp.agents.states import REMOVED, SILENCED
@@ -109,7 +109,7 @@ def ring_again(now: datetime, broker_lost_its_memory: bool = False) -> int:
             sa.update(Task).where(Task.id.in_(ids)).values(rung_at=now),
             execution_options={"synchronize_session": False},
         )
-        lifecycle.queue.ring_after_commit(db.session)
+        queue.ring_after_commit(db.session)
     return len(ids)
 
 
@@ -144,7 +144,7 @@ def correct_revisions(seen: dict[int, int]) -> int:
     changed = [(organization, newest_id) for organization, newest_id in newest if seen.get(organization) != newest_id]
     for organization, newest_id in changed:
         if organization in seen:
-            lifecycle.queue.incr(events.revision_key(organization))
+            queue.incr(events.revision_key(organization))
         seen[organization] = newest_id
     return len(changed)
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from webapp import events
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks import lifecycle
+from webapp.tasks import moves
 from webapp.tasks.models import Task
 
 LONGEST = 64
@@ -19,5 +19,5 @@ def add(task: Task, by: Actor, now: datetime, tag: str) -> None:
         raise Refused("tagged", f'This task has the tag "{tag}" already')
     if len(task.tags) >= MOST:
         raise Refused("tags", f"A task has at most {MOST} tags")
-    lifecycle.update(task, now, tags=[*task.tags, tag])
+    moves.update(task, now, tags=[*task.tags, tag])
     events.record(task.organization_id, "task.tagged", "task", task.id, by, now, text=tag)

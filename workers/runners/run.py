@@ -6,6 +6,7 @@ import os
 import shutil
 import threading
 import time
+from concurrent.futures import Future
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -55,28 +56,67 @@ class Run:
         self._cancelled = threading.Event()
         self._abandoned = threading.Event()
         self._secrets: list[str] = []
+        self._end = End(states.OUTCOME_UNKNOWN)  # until it is known
+        self._printed = (b"", b"")
+        self._heard: Future[None] | None = None
 
     def go(self) -> None:
+        """From the permit until the end is on its way to the database; `settle` waits until it is there."""
+        if (end := self._run()) is not None:
+            self._end = end
+            self._tell()
+
+    def settle(self) -> None:
+        try:
+            self._insist()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _insist(self) -> None:
+        """Told until the database hears it, for nobody else knows how the task ended."""
+        until = time.monotonic() + TELL_FOR
+        while self._heard is not None:
+            try:
+                return self._hear(self._heard)
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() > until:
+                    raise
+                log.warning("an end cannot be written now", task=self.uuid, error=str(error.orig))
+                time.sleep(TELL_AGAIN)
+                self._tell()
+
+    def _run(self) -> End | None:
+        """How it ended; None when that is nobody's to be told by us."""
         asked = time.monotonic()
-        call = self._start()
-        if call is None:
+        try:
+            call = self._start()
+        except Refused as refusal:
+            log.info("a claimed task was not started", task=self.uuid, why=refusal.text)
             return None
+        except SealError as error:
+            return End(states.NEVER_STARTED, reason=Reason.PLUGIN_ERROR, error=f"Its settings: {error}")
         crash_here("permitted")
         if time.monotonic() - asked > LEASE.total_seconds() / 2:
             # This process was frozen: somebody else may hold the task by now.
-            return self._end(End(states.NEVER_STARTED, reason=Reason.WORKER_LOST, error="The permit was stale"))
+            return End(states.NEVER_STARTED, reason=Reason.WORKER_LOST, error="The permit was stale")
         try:
             self._handle = self.warm.run(self._work(call))
         except NotStarted as error:
-            return self._end(End(states.NEVER_STARTED, reason=Reason.SPAWN_FAILED, error=str(error)))
+            return End(states.NEVER_STARTED, reason=Reason.SPAWN_FAILED, error=str(error))
         record = self._watch(self._handle)
         crash_here("ended")
+        if self.lost.is_set() and record.reason == "cancelled":
+            return None
+        return self._ended(record)
+
+    def _ended(self, record: ExitRecord) -> End:
+        folder = output.folder(self.settings.data, self.uuid)
         if record.exit_code == states.OUTCOME_UNKNOWN:
-            output.settle(output.folder(self.settings.data, self.uuid))  # its last bytes may not be in the index
-        if not (self.lost.is_set() and record.reason == "cancelled"):
-            self.intake.read()
-            self._end(self._told(record))
-        shutil.rmtree(self.folder, ignore_errors=True)
+            output.settle(folder)  # its last bytes may not be in the index
+        if any(record.sizes.values()) or record.exit_code == states.OUTCOME_UNKNOWN:
+            self._printed = output.ends(folder, search.HEAD, search.TAIL)
+        self.intake.read()
+        return self._told(record)
 
     def cancel(self) -> None:
         self._cancelled.set()
@@ -94,16 +134,10 @@ class Run:
         if self._handle is not None:
             self._handle.cancel()
 
-    def _start(self) -> dict[str, Any] | None:
-        """The permit, and the call with what only the server knows; None when somebody withdrew the task."""
-        try:
-            self.task, call = self.ledger.write(self._permit)
-            return call
-        except Refused as refusal:
-            log.info("a claimed task was not started", task=self.uuid, why=refusal.text)
-        except SealError as error:
-            self._end(End(states.NEVER_STARTED, reason=Reason.PLUGIN_ERROR, error=f"Its settings: {error}"))
-        return None
+    def _start(self) -> dict[str, Any]:
+        """The permit, and the call with what only the server knows. Refused when somebody withdrew the task."""
+        self.task, call = self.ledger.write(self._permit)
+        return call
 
     def _permit(self, session: Session) -> tuple[Task, dict[str, Any]]:
         task = session.merge(self.task, load=False)
@@ -179,28 +213,19 @@ class Run:
             dropped_bytes=record.dropped_bytes,
         )  # fmt: skip
 
-    def _end(self, end: End) -> None:
-        """Told until the database hears it, for nobody else knows how the task ended."""
-        until = time.monotonic() + TELL_FOR
-        while True:
-            try:
-                return self._tell_end(end)
-            except (OperationalError, InterfaceError) as error:
-                if time.monotonic() > until:
-                    raise
-                log.warning("an end cannot be written now", task=self.uuid, error=str(error.orig))
-                time.sleep(TELL_AGAIN)
-
-    def _tell_end(self, end: End) -> None:
+    def _tell(self) -> None:
         """In one transaction: files, objects, the end itself and what follows it."""
+        self._heard = self.ledger.send(lambda session: self._write_end(session, clock.now()))
+
+    def _hear(self, heard: Future[None]) -> None:
         try:
-            self.ledger.write(lambda session: self._write_end(session, end, clock.now()))
+            heard.result()
         except Refused as refusal:
-            resolved = self.ledger.write(lambda session: self._write_late(session, end, clock.now()))
+            resolved = self.ledger.write(lambda session: self._write_late(session, clock.now()))
             log.warning("an end came too late", task=self.uuid, why=refusal.text, believed=resolved)
 
-    def _write_end(self, session: Session, end: End, now: datetime) -> None:
-        task = session.merge(self.task, load=False)
+    def _write_end(self, session: Session, now: datetime) -> None:
+        task, end = session.merge(self.task, load=False), self._end
         if end.reason == "cancelled":
             lifecycle.stopped(task, self.lease, self.by, now, end)
         elif end.exit_code == states.NEVER_STARTED:
@@ -209,21 +234,17 @@ class Run:
             lifecycle.finish(task, self.lease, self.by, now, end)
         self._keep_what_it_left(session, task, now)
 
-    def _write_late(self, session: Session, end: End, now: datetime) -> bool:
+    def _write_late(self, session: Session, now: datetime) -> bool:
         task = session.get_one(Task, self.task.id)
-        resolved = late.accept(task, self.lease, self.by, now, end)
+        resolved = late.accept(task, self.lease, self.by, now, self._end)
         if resolved:
             self._keep_what_it_left(session, task, now)
         return resolved
 
     def _keep_what_it_left(self, session: Session, task: Task, now: datetime) -> None:
-        search.add_log(task.id, *self._ends_of_output())
+        search.add_log(task.id, *self._printed)
         if not self.intake.empty:
             self._keep(session, task, now)
-
-    def _ends_of_output(self) -> tuple[bytes, bytes]:
-        folder = output.folder(self.settings.data, self.uuid)
-        return output.ends(folder, search.HEAD, search.TAIL)
 
     def _keep(self, session: Session, task: Task, now: datetime) -> None:
         """What cannot be kept must not undo the end itself."""
