@@ -236,6 +236,19 @@ def test_one_that_was_away_comes_back(caller: Caller, agent: Agent, session: Ses
     assert told(session, agent)[-2:] == ["agent.went_offline", "agent.came_back"]
 
 
+def test_what_the_host_says_of_itself_is_kept_as_far_as_it_can_be_shown(
+    caller: Caller, agent: Agent, session: Session
+) -> None:
+    said = {"system": "Debian GNU/Linux 12 (bookworm)", "cpus": 4, "memory": 2**34, "python": "3.11.2"}
+    caller.beat(facts=said)
+    session.refresh(agent)
+    assert agent.facts == said
+    wrong = {"system": "\u202egnp\n" + "x" * 500, "cpus": -1, "memory": "much", "kernel": ["6.1"], "shoes": 43}
+    caller.beat(facts=wrong)
+    session.refresh(agent)
+    assert agent.facts == {"system": "gnp" + "x" * 117}
+
+
 def test_an_update_is_asked_until_the_version_is_there(
     caller: Caller, agent: Agent, session: Session, published: str
 ) -> None:

@@ -88,7 +88,7 @@ def on_the_way(acme: int, data: Path) -> None:
 
 def waiting(acme: int) -> None:
     now = clock.now()
-    made.agent(acme, "web-1", tags=["prod", "web"], facts={"kernel": "6.1"})
+    made.agent(acme, "web-1", tags=["prod", "web"], facts={"system": "Debian GNU/Linux 12", "cpus": 2, "memory": 2**32})
     made.agent(acme, "web-2", tags=["prod"], last_seen_at=now - timedelta(hours=3))
     made.agent(acme, "<b>host</b>" + "-very-long-name" * 10, tags=["x" * 40])
     made.command(acme, {"agents": ["web-1"]}, f"echo '{HOSTILE}' {WORD}")

@@ -176,6 +176,7 @@ def described_by(message: HeartbeatRequest) -> dict[str, Any]:
     return {
         "version": message.version[:32], "capacity": min(max(message.capacity, 0), 1000),
         "capabilities": enrolment.known_capabilities(message.capabilities),
+        "facts": enrolment.known_facts(message.facts),
     }  # fmt: skip
 
 

@@ -28,6 +28,7 @@ LONGEST = timedelta(days=30)
 MOST_USES = 1000
 REPEATED_WITHIN = timedelta(minutes=10)
 CAPABILITIES = frozenset({*TYPES, "run_as"})
+FACT_WORDS, FACT_NUMBERS = ("system", "kernel", "python"), ("cpus", "memory")
 _UNSHOWN = re.compile(r"[^\w.:@ -]")
 
 
@@ -128,7 +129,7 @@ def _known_host(token: EnrolmentToken, request: EnrolRequest) -> Agent | None:
 
 def _new(token: EnrolmentToken, request: EnrolRequest, address: str, now: datetime) -> Agent:
     agent = Agent(
-        organization_id=token.organization_id, install_id=request.install_id[:64], tags=[], facts={},
+        organization_id=token.organization_id, install_id=request.install_id[:64], tags=[],
         enrolled_at=now, enrolled_with_id=token.id, **_told(request, address),
     )  # fmt: skip
     db.session.add(agent)
@@ -149,12 +150,23 @@ def _told(request: EnrolRequest, address: str) -> dict[str, Any]:
     return {
         "hostname": _host(request), "os": _word(request.os, 32), "arch": _word(request.arch, 32),
         "version": _word(request.agent_version, 32), "user": _word(request.user, 120), "address": address[:64],
-        "capabilities": known_capabilities(request.capabilities),
+        "capabilities": known_capabilities(request.capabilities), "facts": known_facts(request.facts),
     }  # fmt: skip
 
 
 def known_capabilities(names: Iterable[str]) -> list[str]:
     return sorted(CAPABILITIES & set(names))
+
+
+def known_facts(told: dict[str, Any]) -> dict[str, str | int]:
+    """Short words and numbers, in our order: agents of other versions may say more or less."""
+    words = {
+        name: "".join(filter(str.isprintable, told[name]))[:120]
+        for name in FACT_WORDS
+        if isinstance(told.get(name), str)
+    }
+    numbers = {name: told[name] for name in FACT_NUMBERS if type(told.get(name)) is int and 0 < told[name] < 2**53}
+    return words | numbers
 
 
 def _tags(names: list[str]) -> list[str]:

@@ -11,6 +11,7 @@ import json
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -51,14 +52,16 @@ def keep(agent_id: int, now: datetime) -> None:
         queue.put(key(agent_id), b"\n".join([count, *_lines(agent)]), life)
 
 
-def self_description(instance_id: str, version: str, capacity: int, capabilities: list[str]) -> str:
+def self_description(
+    instance_id: str, version: str, capacity: int, capabilities: list[str], facts: dict[str, Any]
+) -> str:
     """In one line. An agent that says another of itself has news."""
-    return json.dumps([instance_id, version, capacity, capabilities])
+    return json.dumps([instance_id, version, capacity, capabilities, sorted(facts.items())])
 
 
 def _lines(agent: Agent) -> Iterable[bytes]:
     """Under the count: whose key it is, what the agent said of itself, and what a program may ask."""
-    described = self_description(agent.instance_id, agent.version, agent.capacity, agent.capabilities)
+    described = self_description(agent.instance_id, agent.version, agent.capacity, agent.capabilities, agent.facts)
     told = json.dumps({"organization_id": agent.organization_id, "state": agent.state})
     return (str(line).encode() for line in (agent.credential_hash, described, told))
 

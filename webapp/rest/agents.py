@@ -41,6 +41,16 @@ AGENT = answered(
     note=Text(),
     tags=TAGS,
     capabilities=Many(of=Text(), about="The types of tasks that it runs, and `run_as`."),
+    facts=Shape(
+        fields={
+            "system": Text(about="Such as Debian GNU/Linux 12 (bookworm)."),
+            "kernel": Text(),
+            "cpus": Whole(),
+            "memory": Whole(about="Bytes."),
+            "python": Text(),
+        },
+        about="What the host says of itself; what it did not find out is left out.",
+    ),
     state=Text(choices=tuple(State), about="What people decided."),
     state_reason=Text(),
     presence=Text(choices=tuple(Presence), about="Whether it is heard."),
@@ -182,7 +192,7 @@ def edited(agent: Agent) -> Json:
 
 
 def form(agent: Agent, now: datetime) -> Json:
-    told = ("hostname", "os", "arch", "version", "user", "instance", "note", "tags", "capabilities")
+    told = ("hostname", "os", "arch", "version", "user", "instance", "note", "tags", "capabilities", "facts")
     measured = ("address", "running", "capacity", "spooled", "rejected", "free_disk", "load", "rotating")
     return {
         "id": agent.uuid,

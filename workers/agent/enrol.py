@@ -4,7 +4,7 @@ import os
 import socket
 from typing import Optional
 
-from . import policy, protocol
+from . import host, policy, protocol
 from .client import Client, require_safe
 from .protocol import EnrolReply, EnrolRequest
 from .state import Identity, WorkDir
@@ -40,5 +40,5 @@ def _request(work: WorkDir, token: str, tags: list[str]) -> EnrolRequest:
     return EnrolRequest(
         token=token, install_id=work.install_id(), hostname=socket.gethostname(), os=system, arch=arch,
         agent_version=protocol.VERSION, protocol=list(protocol.SUPPORTED), user=policy.own_user(), tags=tags,
-        capabilities=policy.load(work.path("policy.json")).capabilities(),
+        capabilities=policy.load(work.path("policy.json")).capabilities(), facts=host.facts(),
     )  # fmt: skip

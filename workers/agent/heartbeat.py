@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Optional
 from . import protocol
 from .client import Backoff, Final, Transient
 from .clock import WARN_S, stamp
+from .host import facts
 from .protocol import AgentEvent, BadMessage, Command, HeartbeatReply, HeartbeatRequest, RotateReply, RunningTask
 from .signed import Refused
 
@@ -31,6 +32,7 @@ class Heart:
         self.trouble = ""
         self._backoff = Backoff()
         self._pause = 0.0
+        self._facts = facts()
 
     def run(self) -> None:
         while not self.host.leaving.is_set():
@@ -78,6 +80,7 @@ class Heart:
             events=[AgentEvent(kind, text, int((now - then) * 1000)) for kind, text, then in events],
             rejected=host.spool.rejected_count(),
             trust={"root": host.trust.root["version"], "revoked": host.trust.revoked["version"]},
+            facts=self._facts,
         )  # fmt: skip
 
     def _running(self) -> list[RunningTask]:

@@ -131,6 +131,7 @@ class EnrolRequest(Message):
     user: str  # the account that the agent runs as
     tags: list[str] = field(default_factory=list)
     capabilities: list[str] = field(default_factory=list)  # task types, and "run_as"
+    facts: dict[str, Any] = field(default_factory=dict)  # of the host, as host.facts finds them
 
 
 @dataclass
@@ -187,6 +188,7 @@ class HeartbeatRequest(Message):
     events: list[AgentEvent] = field(default_factory=list)  # repeated until a beat got its 200
     rejected: int = 0  # results that the server would not have
     trust: dict[str, int] = field(default_factory=dict)  # versions held: {"root": n, "revoked": n}
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass

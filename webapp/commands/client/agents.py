@@ -58,8 +58,8 @@ def show(server: Server, agent: str, as_json: bool) -> None:
     if as_json:
         printing.values("json", [told])
         return
-    for name in SHOWN:
-        click.echo(f"{name.replace('_', ' '):<14}  {_text(told[name]) or '–'}")
+    for name, value in ({name: told[name] for name in SHOWN} | told["facts"]).items():
+        click.echo(f"{name.replace('_', ' '):<14}  {_text(value) or '–'}")
 
 
 @agents.command()

@@ -1,0 +1,18 @@
+"""What a host says of itself, at its enrolment and with each beat."""
+
+import os
+import platform
+
+from workers.agent import host
+
+
+def test_the_facts_are_short_and_true():
+    found = host.facts()
+    assert found["cpus"] == os.cpu_count() and found["python"] == platform.python_version()
+    assert found["kernel"] == platform.release() and found["memory"] > 2**24
+    assert found["system"] and "\n" not in found["system"]
+
+
+def test_they_come_with_each_beat(server, agent):
+    server.wait_for_beats(1)
+    assert server.beats[0].facts == host.facts()
