@@ -34,7 +34,7 @@ def test_three_hours_down(session: Session, cast: Cast, policy: str) -> None:
         f"{MORNING + timedelta(minutes=30 * number):%m-%dT%H:%M}" for number in range(1, 7)
     ]
     assert len(made.batches(schedule)) == sum(end == "fired" for end, _ in ORACLE[policy])
-    assert made.fresh(schedule).due_at == at("2026-11-23T11:30")
+    assert (made.fresh(schedule).last_slot_at, schedule.due_at) == (at("2026-11-23T11:00"), at("2026-11-23T11:30"))
     made.ticked(at("2026-11-23T11:30"))
     assert made.ends(schedule)[-1] == ("11-23T11:30", "fired", None)
 

@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 
 from tests.browser import Browser
 from tests.cast import Cast
+from tests.schedules import made as schedules
 from tests.tasks import made
+from webapp import clock
 
 
 def test_a_task_is_a_row_and_several_are_a_batch(client: Browser, session: Session, cast: Cast) -> None:
@@ -86,3 +88,16 @@ def test_an_empty_list_says_why(client: Browser, session: Session, cast: Cast) -
     assert "No tasks yet." in client.login("operator").get("/tasks").text
     made.task(cast.acme)
     assert "No tasks match these filters." in client.get("/tasks?status=failed").text
+
+
+def test_the_filter_by_schedule_is_told_and_offered_by_its_name(client: Browser, session: Session, cast: Cast) -> None:
+    hourly = schedules.schedule(cast.acme, {"kind": "interval", "every": "1h"}, clock.now(), name="Hourly <look>")
+    made.task(cast.acme).schedule_id = hourly.id
+    other = made.task(cast.acme)
+    session.commit()
+    page = client.login("viewer").get(f"/tasks?schedule={hourly.id}").text
+    assert "Schedule: Hourly &lt;look&gt;" in page and other.uuid not in page
+    offered = client.htmx("GET", f"/tasks/choices?of=more&schedule={hourly.id}").text
+    assert f'<option value="{hourly.id}" selected>Hourly &lt;look&gt;</option>' in offered
+    assert "Schedule: 99" in client.get("/tasks?schedule=99").text
+    assert "Hourly" not in client.login("foreign").get(f"/tasks?schedule={hourly.id}").text

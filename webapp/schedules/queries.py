@@ -149,6 +149,12 @@ def names(ids: Iterable[int]) -> dict[int, str]:
     return {row.id: row.name for row in db.session.execute(found)}
 
 
+def choices(limit: int) -> list[tuple[str, str]]:
+    """Number and name of those that there are, for a filter."""
+    rows = sa.select(Schedule.id, Schedule.name).where(Schedule.deleted_at.is_(None)).order_by(Schedule.name)
+    return [(str(row.id), row.name) for row in db.session.execute(rows.limit(limit))]
+
+
 @dataclass(frozen=True)
 class DueBy:
     """The schedule of a task, and the moment that it was due at. One that was deleted has no page."""

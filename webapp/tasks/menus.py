@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,7 +75,7 @@ def pills(address: Address, who: Principal, kept: dict[str, int]) -> list[dict[s
     ]
 
 
-def bar(address: Address, who: Principal) -> dict[str, Menu]:
+def bar(address: Address, who: Principal, schedules: Mapping[str, str]) -> dict[str, Menu]:
     """The filters with a menu of their own, then those that share one."""
     plugins = ((plugin.id, plugin.manifest.name) for plugin in catalogue().plugins.values())
     offered: dict[str, Iterable[tuple[str, str]]] = {
@@ -90,17 +90,18 @@ def bar(address: Address, who: Principal) -> dict[str, Menu]:
         url = address.url("/tasks/choices", of=name)
         menus[name] = Menu(name, tuple((value, value) for value in chosen), chosen, url, typed)
     menus |= {name: Menu(name, (), address.values(name)) for name in ("since", "until")}
-    return menus | rest(address)
+    return menus | rest(address, schedules)
 
 
-def rest(address: Address, *, full: bool = False) -> dict[str, Menu]:
-    """Those that share the menu "More"; all that they offer only when somebody opens it."""
+def rest(address: Address, schedules: Mapping[str, str], *, full: bool = False) -> dict[str, Menu]:
+    """Those that share the menu "More"; all that they offer only when somebody opens it. `schedules`: number → name."""
     menus = {}
     for name in SHARING:
         chosen = address.values(name)
         options = tuple((value, said(name, value)) for value in (OFFERED.get(name, ()) if full else chosen))
         menus[name] = Menu(name, options, chosen)
-    return menus
+    offered = dict(zip(menus["schedule"].chosen, menus["schedule"].chosen, strict=True)) | dict(schedules)
+    return menus | {"schedule": Menu("schedule", tuple(offered.items()), menus["schedule"].chosen)}
 
 
 def filled(name: str, address: Address) -> Menu:
@@ -110,10 +111,13 @@ def filled(name: str, address: Address) -> Menu:
     return Menu(name, tuple((value, value) for value in dict.fromkeys([*chosen, *names])), chosen, typed=TYPED[name])
 
 
-def chips(address: Address) -> list[dict[str, str]]:
+def chips(address: Address, schedules: Mapping[str, str]) -> list[dict[str, str]]:
     """What is filtered beside the search box, each with the address without it."""
     return [
-        {"label": f"{LABELS[name]}: {said(name, value)}", "href": address.without(name, value).url()}
+        {
+            "label": f"{LABELS[name]}: {schedules.get(value, value) if name == 'schedule' else said(name, value)}",
+            "href": address.without(name, value).url(),
+        }
         for name, value in address.filters
         if name != "q"
     ]

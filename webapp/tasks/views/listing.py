@@ -11,6 +11,7 @@ from webapp import clock, htmx, polling
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
+from webapp.schedules import queries as schedules
 from webapp.tasks import columns, filters, menus, queries, saved
 from webapp.tasks.address import Address
 from webapp.tasks.filters import Filter, FilterError
@@ -58,7 +59,8 @@ def choices() -> Response | str:
     if not htmx.wanted() or name not in ("more", *menus.TYPED):
         return redirect(address.url())  # type: ignore[return-value]
     if name == "more":
-        return render_template("tasks/_more.html", menus=menus.rest(address, full=True))
+        offered = _schedules(address) | dict(schedules.choices(menus.MOST))
+        return render_template("tasks/_more.html", menus=menus.rest(address, offered, full=True))
     return render_template("tasks/_choices.html", menu=menus.filled(name, address))
 
 
@@ -93,14 +95,21 @@ def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
 
 
 def _around(address: Address, page: Page, kept: dict[str, int], message: str = "") -> dict[str, Any]:
-    views = [] if address.polled else saved.visible(principal)
+    views, chosen = [] if address.polled else saved.visible(principal), _schedules(address)
     return _frame() | {
         "address": address, "page": page, "message": message, "everything": sum(kept.values()),
         "running": sum(kept.get(status, 0) for status in filters.states.STARTED),
-        "pills": menus.pills(address, principal, kept), "chips": menus.chips(address), "menus": menus.bar(address, principal),
+        "pills": menus.pills(address, principal, kept), "chips": menus.chips(address, chosen),
+        "menus": menus.bar(address, principal, chosen),
         "views": views, "pinned": lambda: saved.pinned_among(views, principal),
         "sharing": sum(name in menus.SHARING for name, _ in address.filters),
     }  # fmt: skip
+
+
+def _schedules(address: Address) -> dict[str, str]:
+    """The names of those that are chosen, by their numbers."""
+    numbers = [int(value) for value in address.values("schedule") if value.isdecimal() and len(value) < 10]
+    return {str(number): name for number, name in schedules.names(numbers).items()} if numbers else {}
 
 
 def _frame() -> dict[str, Any]:
