@@ -10,6 +10,8 @@ from typing import Any
 
 import jinja2
 import pytest
+from jinja2.runtime import Context
+from markupsafe import Markup
 from wtforms import Form, PasswordField, StringField
 
 from tests.templates.sources import TEMPLATES, Elements
@@ -29,14 +31,22 @@ def env() -> jinja2.Environment:
     page = '{% extends "base.html" %}{% block title %}Tasks{% endblock %}{% block content %}<p>x</p>{% endblock %}'
     loader = jinja2.ChoiceLoader([jinja2.DictLoader({"page.html": page}), jinja2.FileSystemLoader(TEMPLATES)])
     made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    made.globals.update(asset=lambda path: f"/static/{path}", csrf_token=lambda: "token", version="1.2.3")
+    made.globals.update(
+        asset=lambda path: f"/static/{path}", csrf_token=lambda: "token", version="1.2.3", kept=included
+    )
     return made
+
+
+@jinja2.pass_context
+def included(context: Context, name: str, *_: Any) -> Markup:
+    """What is kept is made from the same values; here each time."""
+    return Markup(context.environment.get_template(name).render(context.get_all()))
 
 
 @pytest.fixture
 def context() -> dict[str, Any]:
     return {
-        "principal": Of(name="ana", orgs=(ACME, GLOBEX), current_org=ACME),
+        "principal": Of(name="ana", stamp="1", orgs=(ACME, GLOBEX), current_org=ACME),
         "prefs": DEFAULTS,
         "nav": NAV,
         "banners": [Of(tone="warning", text="Redis is not reachable", href="", label="")],
@@ -71,7 +81,7 @@ def test_htmx_swaps_no_error_and_compiles_nothing(env: jinja2.Environment, conte
 
 
 def test_one_organization_needs_no_switch(env: jinja2.Environment, context: dict[str, Any]) -> None:
-    context["principal"] = Of(name="ana", orgs=(ACME,), current_org=ACME)
+    context["principal"] = Of(name="ana", stamp="1", orgs=(ACME,), current_org=ACME)
     assert "org-menu" not in env.get_template("page.html").render(context)
 
 
