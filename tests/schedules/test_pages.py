@@ -15,6 +15,7 @@ from tests.cast import Cast
 from tests.schedules import made
 from webapp import clock
 from webapp.db import db
+from webapp.schedules import queries
 from webapp.schedules.models import Schedule, Slot
 from webapp.tasks.models import Task
 
@@ -330,6 +331,12 @@ def test_history_shows_ends_with_reasons_and_missed_runs_can_be_started(
         toast(client.htmx("POST", f"/tasks/schedules/{hourly.id}/missed", data={"ids": slot})) == "1 missed run started"
     )
     assert "made up for" in client.get(f"/tasks/schedules/{hourly.id}").text
+    left = len(queries.missed(hourly))
+    assert f"Run all {left}" in client.get(f"/tasks/schedules/{hourly.id}").text
+    assert toast(client.htmx("POST", f"/tasks/schedules/{hourly.id}/missed", data={"which": "all"})) == (
+        f"{left} missed runs started"
+    )
+    assert not queries.missed(hourly) and len(made.batches(hourly)) == len(made.slots(hourly))
     assert "Run these" not in client.login("viewer").get(f"/tasks/schedules/{hourly.id}").text
 
 

@@ -84,16 +84,20 @@ def delete(schedule_id: int) -> Response:
 @bp.post("/<int:schedule_id>/missed")
 @requires(Permission.SCHEDULES_WRITE, Permission.TASKS_CREATE)
 def run_missed(schedule_id: int) -> Response:
-    """The chosen missed runs, each as a batch of its own."""
+    """The chosen missed runs or all of them, each as a batch of its own, in the order in which they were due."""
     schedule, now = get_schedule(schedule_id), clock.now()
-    ids = [int(text) for text in request.form.getlist("ids") if text.isdecimal()]
-    if not ids:
+    chosen = queries.missed(schedule) if request.form.get("which") == "all" else _chosen(schedule)
+    if not chosen:
         raise Problem(422, errors=[{"field": "ids", "message": "Choose at least one missed run"}])
-    for slot_id in ids[:100]:
-        slot = get_or_404(Slot, id=slot_id, schedule_id=schedule.id)
+    for slot in sorted(chosen, key=lambda slot: slot.at):
         lifecycle.run_missed(schedule, slot, principal.actor, now, starting.of_app())
     db.session.commit()
-    return changed(schedule, f"{len(ids)} missed run{'s' if len(ids) > 1 else ''} started")
+    return changed(schedule, f"{len(chosen)} missed run{'s' if len(chosen) > 1 else ''} started")
+
+
+def _chosen(schedule: Schedule) -> list[Slot]:
+    ids = [int(text) for text in request.form.getlist("ids") if text.isdecimal()]
+    return [get_or_404(Slot, id=slot_id, schedule_id=schedule.id) for slot_id in ids[:100]]
 
 
 def _context(schedule: Schedule) -> dict[str, Any]:
