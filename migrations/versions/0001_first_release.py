@@ -861,11 +861,25 @@ def upgrade() -> None:
             postgresql_where=sa.text("group_run_id IS NOT NULL"),
         )
         batch_op.create_index(
+            "ix_task_by_limit",
+            ["limit_name", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("limit_name IS NOT NULL"),
+            postgresql_where=sa.text("limit_name IS NOT NULL"),
+        )
+        batch_op.create_index(
             "ix_task_by_outcome",
             ["organization_id", "outcome", "batch_id"],
             unique=False,
             sqlite_where=sa.text("outcome IS NOT NULL"),
             postgresql_where=sa.text("outcome IS NOT NULL"),
+        )
+        batch_op.create_index(
+            "ix_task_by_owner",
+            ["organization_id", "owner", "batch_id"],
+            unique=False,
+            sqlite_where=sa.text("owner <> ''"),
+            postgresql_where=sa.text("owner <> ''"),
         )
         batch_op.create_index("ix_task_by_plugin", ["plugin_id", "batch_id"], unique=False)
         batch_op.create_index(
@@ -883,6 +897,7 @@ def upgrade() -> None:
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
         )
         batch_op.create_index("ix_task_by_status", ["organization_id", "status", "batch_id"], unique=False)
+        batch_op.create_index("ix_task_by_trigger", ["organization_id", "trigger", "batch_id"], unique=False)
         batch_op.create_index("ix_task_by_type", ["organization_id", "type", "batch_id"], unique=False)
         batch_op.create_index(
             "ix_task_claim",
@@ -1272,6 +1287,7 @@ def downgrade() -> None:
             "ix_task_claim", sqlite_where=sa.text("status = 'pending'"), postgresql_where=sa.text("status = 'pending'")
         )
         batch_op.drop_index("ix_task_by_type")
+        batch_op.drop_index("ix_task_by_trigger")
         batch_op.drop_index("ix_task_by_status")
         batch_op.drop_index(
             "ix_task_by_schedule",
@@ -1285,9 +1301,17 @@ def downgrade() -> None:
         )
         batch_op.drop_index("ix_task_by_plugin")
         batch_op.drop_index(
+            "ix_task_by_owner", sqlite_where=sa.text("owner <> ''"), postgresql_where=sa.text("owner <> ''")
+        )
+        batch_op.drop_index(
             "ix_task_by_outcome",
             sqlite_where=sa.text("outcome IS NOT NULL"),
             postgresql_where=sa.text("outcome IS NOT NULL"),
+        )
+        batch_op.drop_index(
+            "ix_task_by_limit",
+            sqlite_where=sa.text("limit_name IS NOT NULL"),
+            postgresql_where=sa.text("limit_name IS NOT NULL"),
         )
         batch_op.drop_index(
             "ix_task_by_group_run",

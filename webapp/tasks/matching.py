@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
-from itertools import product
-from math import prod
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -24,6 +21,12 @@ MOST_PARTS = 40  # statements for one page of a list
 FEW = 5_000  # tasks for which their own index is the shortest way; more are met soon enough, newest first
 CLOCKS_DIFFER = 1_000  # batches that several servers may have made while their clocks were apart
 WITH_TAGS = sa.text("task.tags <> '[]'")
+OWNED = sa.text("task.owner <> ''")
+LONG = ("time", "agent")  # whose index is the shortest way only to few tasks
+EXACT = (
+    ("type", Task.type), ("plugin", Task.plugin_id), ("trigger", Task.trigger), ("reason", Task.reason),
+    ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name),
+)  # fmt: skip
 
 
 class Part(NamedTuple):
@@ -39,62 +42,96 @@ class Part(NamedTuple):
 
 
 def in_order(chosen: Filter, *, counting: bool = False) -> list[Part]:
-    """One statement for each organisation, status and way to a tag: each reads one index, and no task matches two.
+    """One statement for each organisation and status: each reads one index, and no task matches two.
 
-    An IN would read all and sort, and an OR would read everything. Whoever is `counting` needs no order.
+    An IN would read all and sort, and an OR would read everything. Whoever is `counting` needs no order. Where one of
+    the filters leaves few tasks, these alone are looked at, and where it leaves none, there is nothing to ask.
     """
+    organizations = _organizations(chosen)
+    if organizations == []:
+        return []
+    ways = _ways(chosen)
+    numbers = {name: sum(map(_number, conditions)) for name, conditions in ways.items()}
+    if not all(numbers.values()):
+        return []
+    rarest = min(numbers, key=lambda name: numbers[name], default="")
+    if rarest and numbers[rarest] < FEW:
+        return [Part([_rare(Task.id.in_(_ids(ways[rarest]))), *where(chosen)], True)]
+    conditions = where(chosen, () if counting else LONG)
+    if [*ways] in [[name] for name, _ in EXACT]:
+        conditions += map(_rare, ways[rarest])
+    split = [[Task.organization_id == each] for each in organizations] if organizations is not None else [[]]
+    if chosen.status and len(split) * len(chosen.statuses) <= MOST_PARTS:
+        split = [[*each, Task.status == status] for each in split for status in sorted(chosen.statuses)]
+    elif len(split) > MOST_PARTS:
+        split = [[]]
+    return [Part([*each, *conditions], False) for each in split]
+
+
+def _organizations(chosen: Filter) -> list[int] | None:
+    """Which can match; None where all can."""
     scope: Scope | None = db.session().info.get("scope")
-    organizations = sorted(scope.reading) if scope and not scope.everything else []
-    ways: list[list[list[Condition]]] = [[[Task.organization_id == each] for each in organizations] or [[]]]
-    few = {name: _few(condition) for name, condition in _long_ways(chosen).items()}
-    if chosen.status and not any(few.values()):
-        ways.append([[Task.status == status] for status in sorted(chosen.statuses)])
-    if few.get("tag"):
-        ways.append(_ways_to_tag(chosen.tag[0]))
-        chosen = replace(chosen, tag=chosen.tag[1:])
-    hidden = ["status"] if any(few.values()) else [] if counting else list(few)
-    conditions = where(chosen, hidden)
-    if prod(map(len, ways)) > MOST_PARTS:
-        ways = [[[]]]
-    return [Part([each for way in part for each in way] + conditions, any(few.values())) for part in product(*ways)]
+    seen = sorted(scope.reading) if scope and not scope.everything else None
+    if not chosen.org:
+        return seen
+    named = sa.select(Organization.id).where(Organization.slug.in_(chosen.org)).order_by(Organization.id)
+    return [each for each in db.session.scalars(named) if seen is None or each in seen]
 
 
-def _long_ways(chosen: Filter) -> dict[str, Condition]:
-    """Conditions whose index is the shortest way only to few tasks."""
-    found: dict[str, Condition] = {}
+def _ways(chosen: Filter) -> dict[str, list[Condition]]:
+    """For each filter that an index answers: conditions of which each reads one, and together they find all that match."""
+    found: dict[str, list[Condition]] = {
+        name: [column.in_(getattr(chosen, name))] for name, column in EXACT if _plain(getattr(chosen, name))
+    }
+    if chosen.status:
+        found["status"] = [Task.status.in_(chosen.statuses)]
     if chosen.since:
-        found["time"] = Task.created_at >= chosen.since
+        found["time"] = [Task.created_at >= chosen.since]
     if chosen.agent:
-        found["agent"] = Task.agent_id.in_(_agents(chosen.agent))
+        found["agent"] = [Task.agent_id.in_(_agents(chosen.agent))]
+    if chosen.owner:
+        found["owner"] = [way for owner in chosen.owner for way in _owner(owner)]
     if chosen.tag:
-        found["tag"] = Task.agent_id.in_(_agents_with(chosen.tag[0]))
+        found["tag"] = [
+            Task.agent_id.in_(_agents_with(chosen.tag[0])),
+            sa.and_(WITH_TAGS, _holds(Task.tags, chosen.tag[0])),
+        ]
     if chosen.mentions:
-        found["mentions"] = _mentioning(chosen.mentions)
+        found["mentions"] = [_mentioning(chosen.mentions)]
     return found
 
 
-def _few(condition: Condition) -> bool:
-    some = sa.select(Task.id).where(condition).limit(FEW).subquery()
-    return (db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0) < FEW
+def _plain(values: Sequence[str]) -> bool:
+    return bool(values) and not any("*" in value for value in values)
 
 
-def _ways_to_tag(tag: str) -> list[list[Condition]]:
-    """Through the agents that have it, or on the task itself."""
-    agents = _agents_with(tag)
-    elsewhere = sa.or_(Task.agent_id.is_(None), Task.agent_id.not_in(agents))
-    return [[Task.agent_id.in_(agents)], [WITH_TAGS, _holds(Task.tags, tag), elsewhere]]  # type: ignore[list-item]
+def _number(condition: Condition) -> int:
+    """How many tasks it leaves, at most so many that they are not few."""
+    some = sa.select(Task.id).where(_rare(condition)).limit(FEW).subquery()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+
+
+def _ids(conditions: Sequence[Condition]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
+    each = [sa.select(Task.id).where(_rare(condition)).correlate(None) for condition in conditions]
+    return sa.union_all(*each) if len(each) > 1 else each[0]
+
+
+def _rare(condition: Condition) -> Condition:
+    """SQLite knows how common a column's values are on average alone. It has to be told that few rows are meant."""
+    if dialect() != "sqlite":
+        return condition
+    return sa.func.likelihood(condition, sa.literal_column("0.0001"))  # type: ignore[return-value]
 
 
 def where(chosen: Filter, hidden: Container[str] = ()) -> list[Condition]:
     """The conditions on tasks; status is among them too, so that any statement may use these alone.
 
-    What is `hidden` (status, time, agent) the planner cannot look up, so that it takes the way that is shorter here.
+    What is `hidden` (time, agent) the planner cannot look up, so that it takes the way that is shorter here.
     """
     found: list[Condition] = [Task.deleted_at.is_(None)]
     if chosen.status:
-        found.append(_column(Task.status, "status" in hidden).in_(chosen.statuses))
-    for name, column in (("type", Task.type), ("plugin", Task.plugin_id), ("trigger", Task.trigger), ("reason", Task.reason),
-                         ("outcome", Task.outcome), ("by", Task.created_by), ("limit", Task.limit_name)):  # fmt: skip
+        found.append(Task.status.in_(chosen.statuses))
+    for name, column in EXACT:
         if values := getattr(chosen, name):
             found.append(_one_of(column, values))
     for name, number in (
@@ -109,9 +146,9 @@ def where(chosen: Filter, hidden: Container[str] = ()) -> list[Condition]:
     if chosen.mentions:
         found.append(_mentioning(chosen.mentions))
     if chosen.owner:
-        found.append(sa.or_(*(_owner(owner) for owner in chosen.owner)))
+        found.append(sa.or_(*(way for owner in chosen.owner for way in _owner(owner))))
     if chosen.org:
-        found.append(Task.organization_id.in_(sa.select(Organization.id).where(Organization.slug.in_(chosen.org))))
+        found.append(_in_organizations(chosen.org))
     if chosen.batch:
         found.append(Task.batch_id.in_(sa.select(Batch.id).where(Batch.uuid.in_(chosen.batch))))
     found += [_tagged(tag) for tag in chosen.tag]
@@ -161,11 +198,15 @@ def _mentioning(names: Sequence[str]) -> Condition:
     return Task.id.in_(sa.select(Mention.task_id).where(Mention.username.in_([name.lower() for name in names])))
 
 
-def _owner(owner: str) -> Condition:
+def _owner(owner: str) -> list[Condition]:
     word = owner.lower()
     if word in ("all", "anyone", "tags"):
-        return Task.owner == word
-    return sa.or_(Task.agent_name == owner, Task.created_by == owner)
+        return [sa.and_(Task.owner == word, OWNED)]
+    return [Task.agent_id.in_(_agents([owner])), Task.created_by == owner]
+
+
+def _in_organizations(slugs: Sequence[str]) -> Condition:
+    return Task.organization_id.in_(sa.select(Organization.id).where(Organization.slug.in_(slugs)))
 
 
 def _tagged(tag: str) -> Condition:

@@ -64,6 +64,7 @@ class Task(Answers, OrgScoped, Base):
         sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
         sa.Index("ix_task_by_plugin", "plugin_id", "batch_id"),
         sa.Index("ix_task_by_creator", "organization_id", "created_by", "batch_id"),
+        sa.Index("ix_task_by_trigger", "organization_id", "trigger", "batch_id"),
         sa.Index("ix_task_created", "organization_id", "created_at"),
         *(
             sa.Index(name, *columns, "batch_id", sqlite_where=sa.text(which), postgresql_where=sa.text(which))
@@ -74,6 +75,8 @@ class Task(Answers, OrgScoped, Base):
                 ("ix_task_by_group_run", ("group_run_id",), "group_run_id IS NOT NULL"),
                 ("ix_task_with_notes", ("organization_id",), "note_count > 0"),
                 ("ix_task_with_tags", ("organization_id",), "tags <> '[]'"),
+                ("ix_task_by_owner", ("organization_id", "owner"), "owner <> ''"),
+                ("ix_task_by_limit", ("limit_name",), "limit_name IS NOT NULL"),
                 ("ix_task_deleted", ("organization_id", "deleted_at"), "deleted_at IS NOT NULL"),
                 ("ix_task_rescheduled", ("rescheduled_from_id",), "rescheduled_from_id IS NOT NULL"),
             )

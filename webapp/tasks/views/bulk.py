@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, request
@@ -18,7 +19,7 @@ from webapp.security import here
 from webapp.tasks import filters, operations, queries, rows, tags
 from webapp.tasks.address import Address
 from webapp.tasks.bulk import PAST
-from webapp.tasks.filters import FilterError
+from webapp.tasks.filters import Filter, FilterError
 from webapp.tasks.models import Batch, Operation
 from webapp.tasks.states import BAD, FINAL, OPEN
 
@@ -31,6 +32,7 @@ NEEDS = {
 }  # fmt: skip
 GROWTH = 1.05  # more matches than this, and it is not what was confirmed
 SHOWN = 200  # refusals on the page
+NOTHING = Filter(batch=("",))  # no batch is called that
 
 
 @bp.get("/tasks/bulk")
@@ -39,8 +41,10 @@ def confirm() -> str:
     """Exactly how many match now, and what will happen to them."""
     do, address = request.args.get("do", ""), Address.of(request.args)
     _may(do)
-    found = _matching(do, address.query)
-    return render_template("tasks/confirm.html", do=do, address=address, total=len(found), past=PAST[_verb(do)])
+    chosen = _meant(do, address.query)
+    total, _ = queries.total(chosen, queries.counts(principal.org_ids_with(NEEDS[do])), queries.ID_CAP)
+    total = min(total, queries.ID_CAP)
+    return render_template("tasks/confirm.html", do=do, address=address, total=total, past=PAST[_verb(do)])
 
 
 @bp.post("/tasks/bulk")
@@ -50,7 +54,7 @@ def bulk() -> Response:
     _may(do)
     if request.form.get("scope") == "matching":
         query = request.form.get("query", "")
-        found = _matching(do, query)
+        found = queries.ids(_meant(do, query))
         if do != "retry_failed" and len(found) > GROWTH * request.form.get("expected", 0, type=int):
             return _grown(do, query, len(found))
     else:
@@ -108,12 +112,16 @@ def _verb(do: str) -> str:
     return "retry" if do == "retry_failed" else do
 
 
-def _matching(do: str, query: str) -> list[str]:
+def _meant(do: str, query: str) -> Filter:
+    """What an act on all that match acts on."""
     try:
         chosen = filters.parse(MultiDict(parse_qsl(query)), clock.now(), principal.person)
     except FilterError as error:
         raise Problem(422, errors=[{"field": "query", "message": error.text}]) from None
-    return _narrowed(do, queries.ids(chosen))
+    if do != "retry_failed":
+        return chosen
+    bad = BAD & chosen.statuses if chosen.status else BAD
+    return replace(chosen, status=tuple(sorted(bad))) if bad else NOTHING
 
 
 def _chosen(do: str, ids: Sequence[str]) -> list[str]:
