@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from sqlalchemy.orm import Session
 
@@ -11,6 +11,10 @@ from tests.schedules import made
 from tests.schedules.made import at
 from tests.tasks import made as tasks
 from webapp.agents.models import Agent
+from webapp.calendars import lifecycle
+from webapp.calendars.days import Day
+from webapp.db import within
+from webapp.schedules import coming
 from webapp.schedules.models import Schedule
 
 MORNING = at("2026-11-23T08:00")
@@ -53,6 +57,27 @@ def test_the_next_run_is_the_first_of_all(session: Session, cast: Cast) -> None:
     shown = schedule.next_run_at
     through_the_day(session, agents)
     assert made.slots(schedule)[0].at == shown
+
+
+def test_what_is_shown_to_come_is_what_comes_to_each(session: Session, cast: Cast) -> None:
+    agents = fleet(session, cast, "a", "b", "c")
+    schedule = each(cast, {"agents": [agent.uuid for agent in agents]})
+    shown = [(turn["when"], turn["agent"]) for turn in coming.ahead(schedule, MORNING)]
+    assert shown == sorted(shown) and {name for _, name in shown[:3]} == {"a", "b", "c"}
+    names = {agent.uuid: agent.hostname for agent in agents}
+    through_the_day(session, agents)
+    assert [(row.at, names[row.agent]) for row in made.slots(schedule)] == shown[:3]
+
+
+def test_a_day_off_of_all_is_told_once(session: Session, cast: Cast) -> None:
+    with within(cast.acme):
+        calendar = lifecycle.create(lifecycle.Draft("Closed", "skip", [5, 6]), made.ANN, MORNING)
+        lifecycle.add(calendar, [Day(date(2026, 11, 24), "Inventory")], lifecycle.OWN, made.ANN, MORNING)
+    agents = fleet(session, cast, "a", "b", "c")
+    target = COMMAND | {"target": {"agents": [agent.uuid for agent in agents]}}
+    schedule = made.schedule(cast.acme, RANDOM, MORNING, spec=target, calendar="Closed")
+    shown = coming.ahead(schedule, MORNING, 7)
+    assert [turn["skipped"] for turn in shown] == [None] * 3 + ["holiday"] + [None] * 3
 
 
 def test_one_that_is_away_is_skipped_with_the_reason(session: Session, cast: Cast) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -12,8 +14,23 @@ from webapp.db import db
 from webapp.schedules import each_agent, engine, plans
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule
-from webapp.schedules.queries import PLAIN
+from webapp.schedules.preview import shown
+from webapp.schedules.queries import PLAIN, STRIP
 from webapp.schedules.states import Status
+
+
+def ahead(schedule: Schedule, now: datetime, number: int = STRIP) -> list[dict[str, Any]]:
+    """What it will do, as the preview tells it; where each agent has a time of its own, that of all of them."""
+    try:
+        plan = plans.plan_of(schedule)
+    except RuleError:
+        return []
+    begin = max(now, schedule.resume_at or now) if schedule.paused else now
+    begin = max(begin, schedule.last_slot_at)
+    if not plan.per_agent:
+        return [shown(slot) for slot in engine.preview(plan, begin, number)["slots"]]
+    turns = islice(each_agent.ahead(schedule, plan, begin, now), number)
+    return [shown(engine.as_json(own, slot)) | {"agent": agent.hostname} for agent, own, slot in turns]
 
 
 def next_up(limit: int = 10) -> Sequence[Schedule]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 
 from webapp.agents.models import Agent
@@ -35,6 +36,23 @@ def due(schedule: Schedule, plan: Plan, now: datetime) -> Iterator[Turn]:
 def soonest(schedule: Schedule, plan: Plan, after: datetime, now: datetime) -> datetime | None:
     following = (engine.next_run(own, after) for own in plans_of(schedule, plan, now))
     return min((slot.at for slot in following if slot), default=None)
+
+
+def ahead(schedule: Schedule, plan: Plan, after: datetime, now: datetime) -> Iterator[tuple[Agent, Plan, Slot]]:
+    """All their slots one after the other, without end; what a day off takes from them is told once."""
+    agents = _agents(parse(schedule.spec or {}), schedule.organization_id, now)
+    own = (_walk(agent, plan.for_agent(agent.uuid), after) for agent in agents)
+    off: set[date] = set()
+    for turn in heapq.merge(*own, key=lambda turn: turn[2].at):
+        day = turn[2].local.date()
+        if not (turn[2].skipped and day in off):
+            yield turn
+        if turn[2].skipped:
+            off.add(day)
+
+
+def _walk(agent: Agent, own: Plan, after: datetime) -> Iterator[tuple[Agent, Plan, Slot]]:
+    return ((agent, own, slot) for slot in engine.walk(own, after))
 
 
 def plans_of(schedule: Schedule, plan: Plan, now: datetime) -> list[Plan]:

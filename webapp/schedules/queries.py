@@ -18,7 +18,6 @@ from webapp.schedules import engine, plans
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule, Slot
 from webapp.schedules.plan import TICK
-from webapp.schedules.preview import shown
 from webapp.schedules.states import End, Status
 from webapp.tasks import states
 from webapp.tasks.models import Batch, Task
@@ -209,16 +208,6 @@ def missed_since(moment: datetime) -> int:
 def _missed(since: datetime) -> tuple[sa.ColumnElement[bool], ...]:
     """Those that nobody has made up for."""
     return Slot.end == End.MISSED, Slot.at >= since, Slot.batch_id.is_(None)
-
-
-def ahead(schedule: Schedule, now: datetime, number: int = STRIP) -> list[dict[str, Any]]:
-    """What it will do, as the preview tells it."""
-    try:
-        plan = plans.plan_of(schedule)
-    except RuleError:
-        return []
-    begin = max(now, schedule.resume_at or now) if schedule.paused else now
-    return [shown(slot) for slot in engine.preview(plan, max(begin, schedule.last_slot_at), number)["slots"]]
 
 
 def strips(schedules: Sequence[Schedule]) -> dict[int, list[Tone]]:

@@ -15,7 +15,7 @@ from webapp.calendars.zones import zone
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
-from webapp.schedules import fields, lifecycle, queries, runs, starting
+from webapp.schedules import coming, fields, lifecycle, queries, runs, starting
 from webapp.schedules.forms import MISFIRE, OVERLAP
 from webapp.schedules.models import Schedule, Slot
 from webapp.schedules.views.listing import PATH, changed, get_schedule, row_context
@@ -106,7 +106,7 @@ def _context(schedule: Schedule) -> dict[str, Any]:
     past = queries.past(schedule, PER, before)
     shown, missed = past[:PER], queries.missed(schedule)
     return row_context() | {
-        "schedule": schedule, "ahead": queries.ahead(schedule, now), "past": shown, "missed": missed,
+        "schedule": schedule, "ahead": coming.ahead(schedule, now), "past": shown, "missed": missed,
         "batches": queries.batches([*shown, *missed]), "strips": queries.strips([schedule]), "open": runs.open_tasks(schedule),
         "outcomes": queries.outcomes_of(slot.batch_id for slot in shown if slot.batch_id),
         "older": f"{PATH}/{schedule.id}?before={shown[-1].at.timestamp():.6f}" if len(past) > PER else "",
