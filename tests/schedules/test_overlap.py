@@ -11,6 +11,7 @@ from tests.schedules import made
 from tests.schedules.made import at
 from tests.tasks import made as tasks
 from webapp.schedules.models import Schedule
+from webapp.schedules.states import REASONS
 from webapp.tasks import claim, lifecycle
 from webapp.tasks.lifecycle import End
 
@@ -67,6 +68,7 @@ def test_queue_lets_one_wait_and_no_more(session: Session, cast: Cast) -> None:
     taken = begin(minute(10))
     made.ticked(minute(20), minute(30))
     assert ended(schedule) == ["fired", "waiting", "skipped"]
+    assert [slot.why for slot in made.slots(schedule)] == ["", "The run before still goes on", REASONS["overlap"]]
     assert len(made.tasks(schedule)) == 1
     finish(session, taken, minute(35))
     made.ticked(minute(35) + timedelta(seconds=1))

@@ -168,7 +168,8 @@ class Slot(OrgScoped, Base):
 
     @property
     def why(self) -> str:
-        return REASONS.get(self.reason or "", "")
+        waits = self.end == End.WAITING and self.look_at is not None
+        return "The run before still goes on" if waits else REASONS.get(self.reason or "", "")
 
     @property
     def missed(self) -> bool:
