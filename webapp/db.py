@@ -7,7 +7,7 @@ forgetting the organisation raises instead of leaking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -301,6 +301,14 @@ def _check_new(row: OrgScoped, scope: Scope | None) -> None:
         row.organization_id = scope.writing
     elif not scope.everything and row.organization_id not in (scope.writing, *scope.reading):
         raise ScopeMissing(f"a new {type(row).__name__} names a foreign organisation")
+
+
+def next_ids(model: type[Base], count: int) -> Sequence[int]:
+    """PostgreSQL's next numbers, for rows whose ids are wanted before they are written."""
+    each = sa.func.generate_series(1, count).table_valued("number")
+    sequence = sa.func.pg_get_serial_sequence(model.__tablename__, "id")
+    with system_scope("numbers"):
+        return db.session.scalars(sa.select(sa.func.nextval(sequence)).select_from(each)).all()
 
 
 def upsert(model: type[Base], rows: list[dict[str, Any]], keys: list[str], update: list[str]) -> None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from webapp.agents.models import Agent
 from webapp.crash import crash_here
-from webapp.db import db, writing
+from webapp.db import db, dialect, insert, next_ids, writing
 from webapp.events import Actor
 from webapp.refusal import Refused
 from webapp.tasks import kinds, moves, retries, search, targets
@@ -34,6 +34,7 @@ class Origin:
 
 
 NOWHERE = Origin()
+MANY = 20  # tasks, from which on they are written without being read back
 
 
 class Prepared(NamedTuple):
@@ -209,8 +210,14 @@ def _begin(rows: list[dict[str, Any]], parents: Sequence[Task], by: Actor, now: 
 
 
 def _insert(rows: list[dict[str, Any]]) -> list[Task]:
-    found = db.session.scalars(sa.insert(Task).returning(Task, sort_by_parameter_order=True), rows)
-    return list(found.all())
+    """Many are numbered beforehand: a statement that gives rows back has a parameter for each of their values, and
+    PostgreSQL takes longer to read that than to write the rows."""
+    if len(rows) < MANY or dialect() == "sqlite":
+        found = db.session.scalars(sa.insert(Task).returning(Task, sort_by_parameter_order=True), rows)
+        return list(found.all())
+    rows = [row | {"id": number} for row, number in zip(rows, next_ids(Task, len(rows)), strict=True)]
+    insert(Task, rows)
+    return [Task(**row) for row in rows]
 
 
 def _link(parents: Sequence[Task], children: list[Task]) -> None:
