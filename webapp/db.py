@@ -175,7 +175,9 @@ def prepare(engine: sa.Engine, synchronous: str = "FULL") -> None:
     @event.listens_for(engine, "begin")
     def _begin(connection: sa.Connection) -> None:
         reading = bool(connection.get_execution_options().get("reading"))
-        connection.exec_driver_sql("PRAGMA query_only=ON" if reading else "PRAGMA query_only=OFF")
+        if connection.info.get("reading") != reading:  # kept with the pooled connection, as the pragma is
+            connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
+            connection.info["reading"] = reading
         connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
@@ -329,7 +331,7 @@ def insert(model: type[Base], rows: list[dict[str, Any]]) -> None:
     _plainly(sa.insert(model), rows)
 
 
-def change(statement: sa.Update, values: dict[str, Any] | None = None) -> int:
+def change(statement: sa.Update, values: dict[str, Any] | list[dict[str, Any]] | None = None) -> int:
     """How many rows it has changed. What is loaded stays as it is."""
     return int(_plainly(statement, values).rowcount)
 

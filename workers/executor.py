@@ -93,9 +93,11 @@ class Executor:
         """There is work: take it until none is left, the slots are full, or others should have their turn."""
         until = time.monotonic() + SLICE
         while not self.stopping.is_set() and time.monotonic() < until:
-            if self.slots.free and not self.claim():
+            if self.slots.free:
+                self.claim()
+            if not self.slots.more:
                 return
-            if self.slots.more and not self.slots.free:
+            if not self.slots.free:
                 queue.ring()  # for another worker that has room
                 self.slots.wait(SLICE)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import json
+from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from flask import current_app
@@ -23,14 +26,14 @@ LOOK = timedelta(minutes=1)
 
 def plan_of(schedule: Schedule) -> Plan:
     """RuleError when what is stored cannot be read."""
-    return rules.parse(
-        schedule.rule,
-        schedule.timezone,
-        start=schedule.starts_at,
-        end=schedule.ends_at,
-        calendar=days_off(schedule.calendar),
-        seed=seed_of(schedule.seed),
-    )
+    read = _read(json.dumps(schedule.rule), schedule.timezone, schedule.starts_at, schedule.ends_at)
+    return replace(read, calendar=days_off(schedule.calendar), seed=seed_of(schedule.seed))
+
+
+@lru_cache(maxsize=4096)
+def _read(rule: str, timezone: str, start: datetime | None, end: datetime | None) -> Plan:
+    """Many schedules have the same rule, and each comes again."""
+    return rules.parse(json.loads(rule), timezone, start=start, end=end)
 
 
 def seed_of(token: str) -> Seed:

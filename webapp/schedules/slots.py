@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
 from webapp.calendars.zones import day_start
-from webapp.db import db, dialect
+from webapp.db import change, db, dialect, system_scope
 from webapp.schedules import engine, plan
 from webapp.schedules.engine import HOLIDAY
 from webapp.schedules.models import Schedule, Slot
@@ -21,6 +21,11 @@ from webapp.schedules.states import End
 
 # An hour of missed minutes is listed; more of the same is one row with a count.
 LISTED = 100
+FIRED = (
+    sa.update(Slot)
+    .where(Slot.id == sa.bindparam("slot"))
+    .values(end=End.FIRED, batch_id=sa.bindparam("batch"), settled_at=sa.bindparam("now"))
+)
 
 
 def record(schedule: Schedule, slot: plan.Slot, end: End, now: datetime, **facts: Any) -> int | None:
@@ -76,15 +81,11 @@ def settle_started(slot_id: int, started: Started, now: datetime) -> None:
 
 
 def settle_all(started: Sequence[tuple[int, int]], now: datetime) -> None:
-    """(row, batch) of slots that this transaction has just made."""
-    if started:
-        batches = sa.case(dict(started), value=Slot.id)
-        db.session.execute(
-            sa.update(Slot)
-            .where(Slot.id.in_([slot_id for slot_id, _ in started]))
-            .values(end=End.FIRED, batch_id=batches, settled_at=now),
-            execution_options={"synchronize_session": False},
-        )
+    """(row, batch) of slots that this transaction has just made, and so of the organisation that it is about."""
+    rows = [{"slot": slot_id, "batch": batch_id, "now": now} for slot_id, batch_id in started]
+    if rows:
+        with system_scope("slots"):
+            change(FIRED, rows)
 
 
 def look_later(slot_id: int, at: datetime) -> None:

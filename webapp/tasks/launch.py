@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from webapp.agents.models import Agent
 from webapp.crash import crash_here
 from webapp.db import db, dialect, insert, next_ids, writing
-from webapp.events import Actor
+from webapp.events import SYSTEM, Actor
 from webapp.refusal import Refused
 from webapp.tasks import kinds, moves, retries, search, targets
 from webapp.tasks.kinds import Part
@@ -68,12 +68,13 @@ def launch(
     `members`: those of the target's object set that are meant, where it is not all of them.
     `uuid`: the batch's own, by whoever must not make it twice.
     """
+    spec = kinds.sealed(spec)
     parts = _parts(spec, now, members)
     due = not (spec.options.not_before and spec.options.not_before > now)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
     batch = _batch(spec, parts, places, trigger, by, now, uuid)
     rows = [
-        _row(spec, batch, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
+        _row(spec, batch.id, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
     ]
     _begin(rows, parents, by, now)
     return batch
@@ -88,28 +89,29 @@ def launch_all(wanted: Sequence[Wanted], trigger: Trigger, now: datetime) -> lis
     """What many launches would make, in as few statements; for specs that workers run. The batches' ids."""
     if not wanted:
         return []
-    new = sa.insert(Batch).returning(Batch, sort_by_parameter_order=True)
-    batches = db.session.scalars(new, [_batch_row(each, trigger, now) for each in wanted]).all()
-    rows, made_by = [], []
-    for (prepared, by, origin), batch in zip(wanted, batches, strict=True):
-        for part in prepared.parts:
-            rows.append(_row(prepared.spec, batch, part, prepared.places[0], trigger, by, now, origin, False))
-            made_by.append(by)
-    tasks = _insert(rows)
-    moves.note_each(list(zip(tasks, made_by, strict=True)), None, now)
-    search.add(tasks)
-    crash_here("launched")
-    moves.ring(tasks)
-    return [batch.id for batch in batches]
+    different = {id(each.prepared): each.prepared for each in wanted}  # many run the same
+    templates = {key: _templates(prepared, trigger, now) for key, prepared in different.items()}
+    new = sa.insert(Batch).returning(Batch.id, sort_by_parameter_order=True)
+    made_by = [{"created_by_id": each.by.id, "created_by": each.by.name} for each in wanted]
+    firsts = [templates[id(each.prepared)][0] | {"uuid": new_uuid()} for each in wanted]
+    batches = db.session.scalars(new, [first | who for first, who in zip(firsts, made_by, strict=True)]).all()
+    rows = [
+        run | who | vars(each.origin) | {"uuid": new_uuid(), "batch_id": batch}
+        for each, who, batch in zip(wanted, made_by, batches, strict=True)
+        for run in templates[id(each.prepared)][1]
+    ]
+    _make(rows, [each.by for each in wanted for _ in each.prepared.parts], now)
+    return list(batches)
 
 
-def _batch_row(wanted: Wanted, trigger: Trigger, now: datetime) -> dict[str, Any]:
-    spec, parts, _ = wanted.prepared
-    return {
-        "organization_id": writing(), "uuid": new_uuid(), "type": spec.type, "what": parts[0].what, "trigger": trigger,
-        "spec": spec.to_json(), "created_at": now, "created_by_id": wanted.by.id, "created_by": wanted.by.name,
-        "total": len(parts),
+def _templates(prepared: Prepared, trigger: Trigger, now: datetime) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The rows of a batch and of its tasks, but for their names, whom they are from, and what they come from."""
+    spec, parts, places = prepared
+    batch = {
+        "organization_id": writing(), "type": spec.type, "what": parts[0].what, "trigger": trigger,
+        "spec": spec.to_json(), "created_at": now, "total": len(parts),
     }  # fmt: skip
+    return batch, [_row(spec, 0, part, places[0], trigger, SYSTEM, now, NOWHERE, False) for part in parts]
 
 
 def extend(
@@ -119,7 +121,7 @@ def extend(
     parts = _parts(spec, now, members)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, True))
     trigger = Trigger(batch.trigger)
-    rows = [_row(spec, batch, part, place, trigger, by, now, origin, False) for part in parts for place in places]
+    rows = [_row(spec, batch.id, part, place, trigger, by, now, origin, False) for part in parts for place in places]
     _begin(rows, (), by, now)
     batch.total = (batch.total or 0) + len(rows)
 
@@ -163,7 +165,7 @@ def _batch(
 
 def _row(
     spec: Spec,
-    batch: Batch,
+    batch_id: int,
     part: Part,
     place: Place,
     trigger: Trigger,
@@ -177,14 +179,12 @@ def _row(
     status = Status.BLOCKED if blocked else Status.SCHEDULED if later else Status.PENDING
     retries = kind.MAX_RETRIES if options.max_retries is None else options.max_retries
     return {
-        "uuid": new_uuid(), "organization_id": batch.organization_id, "batch_id": batch.id, "type": spec.type,
+        "uuid": new_uuid(), "organization_id": writing(), "batch_id": batch_id, "type": spec.type,
         "what": part.what, "input": part.input, "data": part.data, "options": options.to_json() | part.options,
         "plugin_id": part.plugin_id, "test_id": part.test_id, "tags": list(options.tags), "executor": place.executor,
         "owner": place.owner, "target": spec.target.to_json(), "agent_id": place.agent.id if place.agent else None,
         "agent_name": place.agent.hostname if place.agent else "", "trigger": trigger, "created_by_id": by.id,
-        "created_by": by.name, "schedule_id": origin.schedule_id, "slot_id": origin.slot_id,
-        "definition_id": origin.definition_id, "group_run_id": origin.group_run_id,
-        "rescheduled_from_id": origin.rescheduled_from_id, "retry_number": 0, "max_retries": retries, "latest": True,
+        "created_by": by.name, **vars(origin), "retry_number": 0, "max_retries": retries, "latest": True,
         "status": status, "moves": 1, "created_at": now, "updated_at": now,
         "priority": max(options.priority, kinds.priority(spec.type)),
         "not_before": later, "queued_at": now if status == Status.PENDING else None, "expires_at": _expiry(spec, now),
@@ -201,32 +201,40 @@ def _expiry(spec: Spec, now: datetime) -> datetime:
 
 
 def _begin(rows: list[dict[str, Any]], parents: Sequence[Task], by: Actor, now: datetime) -> None:
-    tasks = _insert(rows)
-    _link(parents, tasks)
-    moves.note(tasks, None, by, now)
-    search.add(tasks)
+    _make(rows, [by] * len(rows), now)
+    _link(parents, rows)
+
+
+def _make(rows: list[dict[str, Any]], made_by: Sequence[Actor], now: datetime) -> None:
+    """Inserted, found and told of; each row gets its id."""
+    if not rows:
+        return
+    _insert(rows)
+    search.add(rows)
     crash_here("launched")
-    moves.ring(tasks)
+    moves.made(rows, made_by, now)
 
 
-def _insert(rows: list[dict[str, Any]]) -> list[Task]:
-    """Many are numbered beforehand: a statement that gives rows back has a parameter for each of their values, and
+def _insert(rows: list[dict[str, Any]]) -> None:
+    """Many are numbered beforehand: a statement that gives ids back has a parameter for each value of each row, and
     PostgreSQL takes longer to read that than to write the rows."""
-    if len(rows) < MANY or dialect() == "sqlite":
-        found = db.session.scalars(sa.insert(Task).returning(Task, sort_by_parameter_order=True), rows)
-        return list(found.all())
-    rows = [row | {"id": number} for row, number in zip(rows, next_ids(Task, len(rows)), strict=True)]
-    insert(Task, rows)
-    return [Task(**row) for row in rows]
+    if many := len(rows) >= MANY and dialect() == "postgresql":
+        ids = next_ids(Task, len(rows))
+    else:
+        ids = db.session.scalars(sa.insert(Task).returning(Task.id, sort_by_parameter_order=True), rows).all()
+    for row, task_id in zip(rows, ids, strict=True):
+        row["id"] = task_id
+    if many:
+        insert(Task, rows)
 
 
-def _link(parents: Sequence[Task], children: list[Task]) -> None:
+def _link(parents: Sequence[Task], children: list[dict[str, Any]]) -> None:
     if not parents:
         return
-    edges = [{"organization_id": c.organization_id, "parent_id": p.root_id, "child_id": c.id, "on": "succeeded"}
+    edges = [{"organization_id": c["organization_id"], "parent_id": p.root_id, "child_id": c["id"], "on": "succeeded"}
              for c in children for p in parents]  # fmt: skip
     db.session.execute(sa.insert(Edge), edges)
-    ids = [child.id for child in children]
+    ids = [child["id"] for child in children]
     db.session.execute(
         sa.update(Task).where(Task.id.in_(ids)).values(pending_parents=len(parents)),
         execution_options={"synchronize_session": False},
@@ -252,15 +260,13 @@ def fan_out(task: Task, by: Actor, now: datetime) -> int:
     rows = [copied | {"uuid": new_uuid(), "agent_id": agent.id, "agent_name": agent.hostname, "status": Status.PENDING,
                       "moves": 1, "created_at": now, "updated_at": now, "queued_at": now, "retry_number": 0,
                       "latest": True, "pending_parents": 0} for agent in fits[1:]]  # fmt: skip
-    twins = _insert(rows) if rows else []
-    moves.note(twins, None, by, now)
+    _make(rows, [by] * len(rows), now)
     search.refresh(task)
-    search.add(twins)
     db.session.execute(
         sa.update(Batch).where(Batch.id == task.batch_id).values(total=sa.func.coalesce(Batch.total, 0) + len(fits)),
         execution_options={"synchronize_session": False},
     )
-    moves.ring([task, *twins])
+    moves.ring([task])
     return len(fits)
 
 

@@ -103,24 +103,39 @@ def became(task: Task, values: Mapping[str, Any], **more: Any) -> None:
 
 def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime, **facts: Any) -> None:
     """The event and the counts of a move that these tasks made together."""
-    note_each([(task, by) for task in tasks], before, now, **facts)
-
-
-def note_each(moved: Sequence[tuple[Task, Actor]], before: Status | None, now: datetime, **facts: Any) -> None:
-    """The same where each was moved by somebody else."""
     kind = "task.moved" if before else "task.created"
-    tasks = [task for task, _ in moved]
     _say(
         [
             events.row(
                 task.organization_id, kind, "task", task.id, by, now,
                 seq=task.moves, before=before, after=task.status, **facts,
             )
-            for task, by in moved
+            for task in tasks
         ],
         [(task.organization_id, before, task.status) for task in tasks if task.counted],
         counts.ends(tasks, before, now),
     )  # fmt: skip
+
+
+def made(rows: Sequence[Mapping[str, Any]], made_by: Iterable[Actor], now: datetime) -> None:
+    """The same of new rows, and their ring. They are not loaded, for they may be thousands."""
+    _say(
+        [
+            events.row(
+                row["organization_id"],
+                "task.created",
+                "task",
+                row["id"],
+                by,
+                now,
+                seq=row["moves"],
+                after=row["status"],
+            )
+            for row, by in zip(rows, made_by, strict=True)
+        ],
+        [(row["organization_id"], None, row["status"]) for row in rows],
+    )
+    ring(wake.Queued(row["organization_id"], row["executor"], row["status"], row["agent_id"]) for row in rows)
 
 
 @dataclass
@@ -159,7 +174,7 @@ def _say(
         kept.write()
 
 
-def ring(tasks: Iterable[Task]) -> None:
+def ring(tasks: Iterable[Task | wake.Queued]) -> None:
     """After the commit: tell workers, and the agents that may take one of these."""
     ready = [task for task in tasks if task.status == Status.PENDING]
     if any(task.executor == "worker" for task in ready):

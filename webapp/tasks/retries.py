@@ -61,7 +61,7 @@ def next_attempt(task: Task, by: Actor, now: datetime, due: datetime, max_retrie
     db.session.flush()
     moves.update(task, now, latest=False)
     moves.note([attempt], None, by, now)
-    search.add([attempt])
+    search.add([search.facts(attempt)])
     moves.ring([attempt])
     return attempt
 

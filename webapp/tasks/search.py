@@ -7,8 +7,9 @@ them, the last of each word as a beginning. So "web-03 tim" finds what has `web`
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
@@ -23,6 +24,7 @@ TABLE = sa.table("search_task", sa.column("task_id"), sa.column("org"), sa.colum
 MOST = 5_000  # newest matches that a list looks at
 HEAD = TAIL = 4_096  # bytes of output that are found by their words
 TOKENS = 1_000
+TOLD = ("what", "input", "agent_name", "created_by", "plugin_id", "reason", "error")
 TOKEN = re.compile(r"[^\W_]+")
 
 EXTRAS = (
@@ -42,9 +44,9 @@ EXTRAS = (
 )
 
 
-def add(tasks: Sequence[Task]) -> None:
+def add(tasks: Sequence[Mapping[str, Any]]) -> None:
     """New tasks, in the transaction that makes them: what is accepted is found."""
-    rows = [{"id": task.id, "org": task.organization_id, "words": _told(task)} for task in tasks]
+    rows = [{"id": task["id"], "org": task["organization_id"], "words": _told(task)} for task in tasks]
     if not rows:
         return
     if dialect() == "sqlite":
@@ -55,10 +57,15 @@ def add(tasks: Sequence[Task]) -> None:
         db.session.execute(sa.text(statement), rows)
 
 
+def facts(task: Task) -> dict[str, Any]:
+    """What it is found by, and whose it is."""
+    return {name: getattr(task, name) for name in ("id", "organization_id", "uuid", "tags", *TOLD)}
+
+
 def refresh(task: Task) -> None:
     """Its end, its reason or its notes have changed."""
     notes = db.session.scalars(sa.select(Note.text).where(Note.task_id == task.id, Note.deleted_at.is_(None)))
-    _set("words", task.id, _told(task, notes))
+    _set("words", task.id, _told(facts(task), notes))
 
 
 def add_log(task_id: int, head: bytes, tail: bytes) -> None:
@@ -121,10 +128,11 @@ def _wanted(words: Iterable[str]) -> list[str]:
     return found
 
 
-def _told(task: Task, notes: Iterable[str] = ()) -> str:
-    reason = ADVICE[Reason(task.reason)].label if task.reason in ADVICE else ""
-    parts = [task.what, task.input, task.agent_name, task.created_by, task.plugin_id, *task.tags, task.reason, reason]
-    return _tokens(" ".join(str(part) for part in [*parts, task.error, task.uuid[:8], *notes] if part))
+def _told(task: Mapping[str, Any], notes: Iterable[str] = ()) -> str:
+    reason = task.get("reason")
+    label = ADVICE[Reason(reason)].label if reason in ADVICE else ""
+    parts = [*(task.get(name) for name in TOLD), *task["tags"], label, task["uuid"][:8], *notes]
+    return _tokens(" ".join(str(part) for part in parts if part))
 
 
 def _tokens(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import sqlalchemy as sa
 
@@ -20,7 +21,16 @@ HEARD_BY_NOW = timedelta(seconds=5)
 SAID_FOR = timedelta(seconds=60)  # of a task that any agent may take: one that suits nobody must not keep all asking
 
 
-def agents_after_commit(tasks: Sequence[Task], word: str = CLAIM) -> None:
+class Queued(NamedTuple):
+    """As much of a task as a ring has to know."""
+
+    organization_id: int
+    executor: str
+    status: str
+    agent_id: int | None
+
+
+def agents_after_commit(tasks: Sequence[Task | Queued], word: str = CLAIM) -> None:
     """One message an organisation: the agents that were named, or all of them where any may take it."""
     by_organization: dict[int, set[int]] = {}
     for task in tasks:
