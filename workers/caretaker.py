@@ -12,6 +12,7 @@ from webapp.config import Settings
 from webapp.processes import beats
 from webapp.rest import idempotency
 from webapp.tasks import operations, purge, sweep, wake
+from workers import due
 from workers.chores import Chore, run
 from workers.journals import Journals
 
@@ -43,12 +44,13 @@ def chores(settings: Settings) -> list[Chore]:
         purge.old(now, settings.data, timedelta(days=settings.keep_tasks) if settings.keep_tasks else None)
 
     return [
-        *(Chore(2, chore) for chore in (sweep.expire_unclaimed, sweep.time_out, sweep.lose_workers, sweep.lose_agents,
-                                        sweep.lose_removed_agents, sweep.flag_unreachable, sweep.give_up_stops)),
-        Chore(0.5, operations.advance),
+        *(Chore(2, chore, due.LEASED_TASKS) for chore in (sweep.time_out, sweep.lose_workers, sweep.lose_agents,
+                                                          sweep.flag_unreachable, sweep.give_up_stops)),
+        Chore(2, sweep.expire_unclaimed, due.EXPIRED_TASKS), Chore(2, sweep.lose_removed_agents, due.OPEN_TASKS),
+        Chore(0.5, operations.advance, due.OPERATIONS),
         Chore(5, sweep.ring_again), Chore(10, wake.say_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
         Chore(10, correct_revisions), Chore(10, purge_old), Chore(3600, beats.forget_old), Chore(2, Journals(settings.data).take_in),
-        Chore(1, audit.chain), Chore(3600, sessions.prune), Chore(3600, idempotency.forget_old), Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
+        Chore(1, audit.chain, due.UNCHAINED), Chore(3600, sessions.prune), Chore(3600, idempotency.forget_old), Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
     ]  # fmt: skip
 
 

@@ -15,6 +15,7 @@ from webapp.db import db
 from webapp.schedules import later, tick
 from webapp.schedules.starting import STARTERS, Starters
 from webapp.tasks import sweep
+from workers import due
 from workers.chores import Chore, run
 
 EVERY = 0.5
@@ -86,8 +87,9 @@ def _bites(bite: Callable[[], int], full: int) -> int:
 def chores() -> list[Chore]:
     schedules = Schedules()
     return [
-        Chore(0.5, schedules.start_due), Chore(0.5, schedules.go_on), Chore(1, schedules.follow_calendars),
-        Chore(0.5, sweep.release_due), Chore(1, sweep.fan_out),
+        Chore(0.5, schedules.start_due, due.SCHEDULES), Chore(0.5, schedules.go_on, due.SLOTS),
+        Chore(1, schedules.follow_calendars, due.CALENDARS), Chore(0.5, sweep.release_due, due.SCHEDULED_TASKS),
+        Chore(1, sweep.fan_out, due.UNRESOLVED_TASKS),
     ]  # fmt: skip
 
 
