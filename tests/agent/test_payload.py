@@ -171,7 +171,8 @@ open(os.path.join(folder, "out", "scan.xml"), "w").write("<x/>")
 with open(os.path.join(folder, "events.jsonl"), "w") as journal:
     for event in (
         {"kind": "file", "name": "scan.xml", "type": "nmap"},
-        {"kind": "result", "data": {"input": call["input_data"], "key": call["settings"]["key"] == "k" * 9}},
+        {"kind": "result", "data": {"input": call["input_data"], "key": call["settings"]["key"] == "k" * 9,
+                                    "pin": call["kwargs"]["pin"] == "4" * 9, "host": call["kwargs"]["host"]}},
         {"kind": "error", "reason": "network_error", "text": "no route", "traceback": "Traceback"},
     ):
         journal.write(json.dumps(event) + "\\n")
@@ -180,9 +181,10 @@ sys.exit(2)
 
 
 def test_a_bundle_that_is_a_program_tells_through_its_journal(server, agent):
-    row = plugin(server, bundle(__main____py=PROGRAM), data={"input_data": "a"}, secrets={"setting.key": "k" * 9})
+    row = plugin(server, bundle(__main____py=PROGRAM), data={"input_data": "a", "kwargs": {"host": "b"}},
+                 secrets={"setting.key": "k" * 9, "parameter.pin": "4" * 9})  # fmt: skip
     server.wait_for(row, "failed")
-    assert row.result["result"] == {"input": "a", "key": True}
+    assert row.result["result"] == {"input": "a", "key": True, "pin": True, "host": "b"}
     assert [row.result[name] for name in ("exit_code", "reason", "error")] == [2, "network_error", "no route"]
     kinds = {name: type for name, type, _ in row.artifacts.values()}
     assert kinds == {"scan.xml": "nmap", "events.jsonl": "journal"}
@@ -196,10 +198,10 @@ def test_a_packed_plugin_has_its_secrets_and_does_not_tell_them(server, agent):
     server.builds["b3"] = content
     data = {"plugin_id": "demo", "action": "log_showcase"}
     row = server.add("plugin", data, download="/agent/v1/downloads/b3", manifest=signed(server, content, "plugin", "demo"),
-                     secrets={"setting.token": "quiet-riot-77", "masked.0": "Part 1 of 20"})  # fmt: skip
+                     secrets={"setting.token": "quiet-riot-77"})  # fmt: skip
     server.wait_for(row, "completed")
     first, second = row.logs["stdout"].splitlines()[:2]
-    assert first.endswith(b"masked where it is kept: ***") and second == b"::group::***"
+    assert first.endswith(b"masked where it is kept: ***") and second == b"::group::Part 1 of 20"
     assert b"quiet-riot-77" not in b"".join([*row.logs.values(), *(body for *_, body in row.artifacts.values())])
 
 

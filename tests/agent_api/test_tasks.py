@@ -20,9 +20,11 @@ from webapp.events import SYSTEM
 from webapp.library.signing import Signing
 from webapp.plugins import catalogue
 from webapp.plugins import lifecycle as plugins
+from webapp.plugins.contract import Manifest, Parameter
+from webapp.plugins.discovery import Plugin
 from webapp.seal import Seal
+from webapp.tasks import equivalents, sweep
 from webapp.tasks import lifecycle as tasks
-from webapp.tasks import sweep
 from webapp.tasks.models import LateResult, Task
 from webapp.tasks.reports import EVIDENCE_KEPT
 from workers.agent import protocol as p
@@ -71,6 +73,21 @@ def test_a_plugin_comes_with_its_settings_and_secrets(app: Flask, caller: Caller
     held = caller.take()
     assert held.task.secrets == {"setting.token": "quiet-riot-77"}
     assert "quiet-riot-77" not in str(held.task.data) and held.task.data["settings"] == {}
+
+
+def test_a_secret_of_the_call_comes_beside_the_data_which_the_host_writes_down(
+    app: Flask, caller: Caller, cast: Cast
+) -> None:
+    pin = Parameter("pin", "secret")
+    manifest = Manifest("pinned", "Pinned", "Has a pin.", any_input=True, runs_on=("agent",), parameters=(pin,))
+    path = app.extensions["settings"].data / "pinned.py"
+    path.write_text("from webapp.plugins.contract import Manifest\n")
+    catalogue.catalogue().plugins["pinned"] = Plugin(manifest, f"file:{path}")
+    body = {"data": {"plugin_id": "pinned", "kwargs": {"pin": "4711-0815"}}, "target": {"agents": ["web-1"]}}
+    (task,) = made.launched(cast.acme, body)
+    held = caller.take()
+    assert "4711" not in str(task.data) and "4711" not in str(equivalents.data(task))
+    assert held.task.data["kwargs"] == {} and held.task.secrets == {"parameter.pin": "4711-0815"}
 
 
 def test_secrets_that_cannot_be_opened_fail_the_task(app: Flask, caller: Caller, session: Session, cast: Cast) -> None:

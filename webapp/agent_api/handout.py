@@ -23,7 +23,7 @@ from webapp.db import db
 from webapp.library import packages
 from webapp.library.manifest import ANY, Facts, manifest
 from webapp.library.models import Build, Package
-from webapp.plugins import bundle, parameters
+from webapp.plugins import bundle, sealing
 from webapp.plugins import queries as plugins
 from webapp.seal import Seal, SealError
 from webapp.tasks import kinds, lifecycle
@@ -34,7 +34,7 @@ from webapp.tasks.models import Task
 from webapp.tasks.reasons import Reason
 from webapp.tasks.spec import Options
 from webapp.tasks.states import NEVER_STARTED
-from workers.agent.protocol import MASKED, SETTING, ClaimedTask, Command, TaskOptions, command_of, download_path
+from workers.agent.protocol import PARAMETER, SETTING, ClaimedTask, Command, TaskOptions, command_of, download_path
 
 PERMIT_LIFE = timedelta(minutes=15)  # longer than a download may take
 AT_ONCE = 20  # tasks in one answer, which agents read up to a size
@@ -130,12 +130,12 @@ def _set_up(task: Task) -> tuple[Json, dict[str, str]]:
         return task.data, {}
     try:
         settings, secrets = plugins.setup_of(plugin, task.organization_id, _seal())
+        call, given = sealing.apart(plugin, task.data, task.organization_id, _seal())
     except SealError as error:
         raise Unfit(Reason.PLUGIN_ERROR, f"Its settings: {error}") from None
     told = {f"{SETTING}{name}": value for name, value in secrets.items()}
-    given = enumerate(parameters.secret_values(plugin.manifest, {}, task.data))
-    told |= {f"{MASKED}{number}": value for number, value in given}
-    return task.data | {"settings": {name: value for name, value in settings.items() if value is not None}}, told
+    told |= {f"{PARAMETER}{name}": value for name, value in given.items()}
+    return call | {"settings": {name: value for name, value in settings.items() if value is not None}}, told
 
 
 def _manifest_of(package: Package, now: datetime) -> Json:

@@ -137,6 +137,10 @@ class Manifest:
         _require(self.timeout > 0, f"timeout {self.timeout}")
 
     @property
+    def secret_parameters(self) -> tuple[Parameter, ...]:
+        return tuple(each for each in self.parameters if each.type == "secret")
+
+    @property
     def takes_files(self) -> bool:
         return any(kind.startswith(ANY_FILE) for kind in self.consumes)
 

@@ -55,6 +55,8 @@ def parameter_values(manifest: Manifest, call: Mapping[str, Any]) -> dict[str, A
         errors.append(_error("args", f"Enter at most {len(manifest.parameters)} arguments"))
     placed = {parameter.name: value for parameter, value in zip(manifest.parameters, args)}
     errors += [_error(f"kwargs.{name}", "Enter it once: it is among args too") for name in placed if name in kwargs]
+    if not errors and (open_secrets := [each.name for each in manifest.secret_parameters if each.name in placed]):
+        errors.append(_error("args", f"Enter {_either(open_secrets)} in kwargs: only there it is kept secret"))
     try:
         values = clean(manifest.parameters, {**placed, **kwargs})
     except FieldErrors as error:
@@ -111,8 +113,17 @@ def secret_values(manifest: Manifest, settings: Mapping[str, Any], call: Mapping
     """What must be masked wherever this plugin's output is kept."""
     kwargs = (call or {}).get("kwargs") or {}
     found = [settings.get(each.name) for each in manifest.settings if each.type == "secret"]
-    found += [kwargs.get(each.name) for each in manifest.parameters if each.type == "secret"]
+    found += [kwargs.get(each.name) for each in manifest.secret_parameters]
     return [value for value in found if isinstance(value, str) and value]
+
+
+def is_sealed(value: Any) -> bool:
+    """Is it what stands in a row for a secret? See `sealing`."""
+    return isinstance(value, Mapping) and set(value) == {"sealed"} and isinstance(value["sealed"], str)
+
+
+def _secret(parameter: Parameter, value: Any) -> Any:
+    return value if is_sealed(value) else _text(parameter, value)
 
 
 def _text(parameter: Parameter, value: Any) -> str:
@@ -168,7 +179,7 @@ def _list(parameter: Parameter, value: Any) -> list[str]:
 _CHECKS: dict[str, Callable[[Parameter, Any], Any]] = {
     "string": _text,
     "text": _text,
-    "secret": _text,
+    "secret": _secret,
     "integer": _integer,
     "number": _number,
     "boolean": _boolean,

@@ -14,16 +14,13 @@ from webapp.access.principal import principal
 from webapp.agents.models import Agent
 from webapp.db import db
 from webapp.events import Event
-from webapp.plugins.catalogue import find
 from webapp.processes import beats
 from webapp.rest.reading import asked
 from webapp.rest.values import Flag, Json, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
-from webapp.tasks import kinds, why
+from webapp.tasks import equivalents, kinds, why
 from webapp.tasks.models import Batch, Task
 from webapp.tasks.queries import Head
 from webapp.tasks.states import SCANNER_WORDS, WAITING, Outcome, Status, Trigger
-
-HIDDEN = "•••"
 
 
 def answered(name: str, /, **fields: Value) -> Shape:
@@ -187,7 +184,7 @@ def _task(row: Task, names: Names) -> Json:
 
 
 def data(row: Task) -> Json:
-    shown = _without_secrets(row)
+    shown = equivalents.data(row)
     return shown | {"error": row.error, "traceback": row.traceback} if row.status == Status.FAILED else shown
 
 
@@ -235,16 +232,6 @@ def word(status: str) -> str:
 
 def organization(organization_id: int) -> str:
     return next((org.slug for org in principal.orgs if org.id == organization_id), "")
-
-
-def _without_secrets(row: Task) -> Json:
-    """Values of a plugin's secret parameters stay where they are needed."""
-    plugin = find(row.plugin_id) if row.plugin_id else None
-    secret = {each.name for each in plugin.manifest.parameters if each.type == "secret"} if plugin else set()
-    kwargs = row.data.get("kwargs") or {}
-    if not secret or not isinstance(kwargs, dict):
-        return dict(row.data)
-    return row.data | {"kwargs": {name: HIDDEN if name in secret else value for name, value in kwargs.items()}}
 
 
 def _uuids(model: Any, ids: Iterable[int | None]) -> dict[int, str]:

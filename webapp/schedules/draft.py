@@ -18,7 +18,7 @@ from webapp.schedules import engine, plans, policies, rules
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule
 from webapp.schedules.plan import Plan
-from webapp.tasks import launch
+from webapp.tasks import kinds, launch
 from webapp.tasks import spec as specs
 from webapp.tasks.spec import ANYONE, OBJECT_SET, Spec, SpecError
 
@@ -133,7 +133,7 @@ def read_aim(given: Any, now: datetime) -> Aim:
         spec = specs.parse(given)
         if spec.options.not_before or spec.options.window:
             raise specs.error("options.not_before", "The rule says when it runs. Leave not_before and window out")
-        return Aim(spec.type, what_of(spec, now), scope_of(spec), spec)
+        return Aim(spec.type, what_of(spec, now), scope_of(spec), kinds.sealed(spec))
     except SpecError as wrong:
         raise FieldErrors([{**error, "field": f"spec.{error['field']}"} for error in wrong.errors]) from wrong
 

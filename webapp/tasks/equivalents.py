@@ -15,7 +15,7 @@ HIDDEN = "•••"
 def data(task: Task) -> dict[str, Any]:
     """Without the values of a plugin's secret parameters, which stay where they are needed."""
     plugin = find(task.plugin_id) if task.plugin_id else None
-    secret = {each.name for each in plugin.manifest.parameters if each.type == "secret"} if plugin else set()
+    secret = {each.name for each in plugin.manifest.secret_parameters} if plugin else set()
     kwargs = task.data.get("kwargs")
     if not secret or not isinstance(kwargs, dict):
         return dict(task.data)

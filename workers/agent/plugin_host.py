@@ -21,14 +21,17 @@ from typing import Any, Callable
 from .mask import masked
 
 
-def body(plugin: dict[str, Any], settings: dict[str, str], secrets: Sequence[str]) -> Callable[[Callable], int]:
+def body(
+    plugin: dict[str, Any], settings: dict[str, str], parameters: dict[str, str], secrets: Sequence[str]
+) -> Callable[[Callable], int]:
+    """`settings` and `parameters` are the secret ones, which never stood in a file; `secrets` is all to be masked."""
     is_program = plugin["bundle"] is not None and _has_main(plugin["path"])
 
     def run(report: Callable[..., None]) -> int:
         try:
             _find(plugin["path"])
             if is_program:
-                _run_program(plugin, settings)
+                _run_program(plugin, settings, parameters)
             else:
                 _keep(masked(_call(plugin), secrets), plugin["result"], plugin["max_result"])
             _join_threads()
@@ -56,8 +59,11 @@ def _find(path: str) -> None:
     importlib.invalidate_caches()
 
 
-def _run_program(plugin: dict[str, Any], settings: dict[str, str]) -> None:
-    call = {**plugin["call"], "settings": {**(plugin["call"].get("settings") or {}), **settings}}
+def _run_program(plugin: dict[str, Any], settings: dict[str, str], parameters: dict[str, str]) -> None:
+    call = dict(plugin["call"])
+    for name, secret in (("settings", settings), ("kwargs", parameters)):
+        if secret:
+            call[name] = {**(call.get(name) or {}), **secret}
     sys.stdin = io.StringIO(json.dumps(call))
     sys.argv = [plugin["path"], os.path.dirname(plugin["result"])]
     runpy.run_path(plugin["path"], run_name="__main__")

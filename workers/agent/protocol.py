@@ -64,7 +64,7 @@ KILL_GRACE_S = 10  # between TERM and KILL
 DOWNLOAD_LIMIT_S = 300
 
 SETTING = "setting."  # a secret of such a name is a plugin's setting, not an environment variable
-MASKED = "masked."  # and one of such a name stands in the task's data already: it is only kept out of the output
+PARAMETER = "parameter."  # and one of such a name is a parameter of its call
 JOURNAL, JOURNAL_TYPE = "events.jsonl", "journal"  # artifact in which a plugin bundle tells of its objects and files
 STREAMS = ("stdout", "stderr", "index")  # index: fixed records that tell when which bytes came
 
@@ -263,7 +263,9 @@ class ClaimedTask(Message):
     data: dict[str, Any]
     options: TaskOptions
     organization: str
-    secrets: dict[str, str] = field(default_factory=dict)  # masked in output; environment, but for SETTING and MASKED
+    secrets: dict[str, str] = field(
+        default_factory=dict
+    )  # masked in output; environment, but for SETTING and PARAMETER
     manifest: Optional[dict[str, Any]] = None  # {"manifest": {…}, "signature": "…"}: verify.check
     download: Optional[str] = None  # a path of this server
     command_signature: Optional[dict[str, Any]] = None  # {"command": {…}, "signature": "…"}: verify.check_command

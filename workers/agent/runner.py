@@ -77,17 +77,20 @@ def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
 def _environment(secrets: dict[str, str]) -> dict[str, str]:
     if not secrets:
         return {}
-    from .protocol import MASKED, SETTING
+    from .protocol import PARAMETER, SETTING
 
-    return {name: value for name, value in secrets.items() if not name.startswith((SETTING, MASKED))}
+    return {name: value for name, value in secrets.items() if not name.startswith((PARAMETER, SETTING))}
 
 
 def _body(plugin: dict[str, Any], secrets: dict[str, str]) -> Callable[[Callable[..., None]], int]:
     from . import plugin_host
-    from .protocol import SETTING
+    from .protocol import PARAMETER, SETTING
 
-    settings = {name[len(SETTING) :]: value for name, value in secrets.items() if name.startswith(SETTING)}
-    return plugin_host.body(plugin, settings, list(secrets.values()))
+    settings, parameters = (
+        {name[len(kind) :]: value for name, value in secrets.items() if name.startswith(kind)}
+        for kind in (SETTING, PARAMETER)
+    )
+    return plugin_host.body(plugin, settings, parameters, list(secrets.values()))
 
 
 def _mask(secrets: list[str]) -> Optional[Callable[[int, bytes, bool], bytes]]:

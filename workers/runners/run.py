@@ -22,7 +22,7 @@ from webapp.crash import crash_here
 from webapp.events import Actor
 from webapp.files import queries as files
 from webapp.files import store
-from webapp.plugins import parameters
+from webapp.plugins import parameters, sealing
 from webapp.plugins import queries as plugins
 from webapp.seal import Seal, SealError
 from webapp.tasks import late, lifecycle, output, search, states
@@ -149,10 +149,12 @@ class Run:
         plugin = plugins.find(task.data["plugin_id"])
         if plugin is None:
             return dict(task.data)  # removed since: the child says so
-        settings, secrets = plugins.setup_of(plugin, task.organization_id, Seal(self.settings.secrets_key_file))
-        self._secrets = parameters.secret_values(plugin.manifest, secrets, task.data)
+        seal = Seal(self.settings.secrets_key_file)
+        settings, secrets = plugins.setup_of(plugin, task.organization_id, seal)
+        called = sealing.opened(plugin, task.data, task.organization_id, seal)
+        self._secrets = parameters.secret_values(plugin.manifest, secrets, called)
         own = {"location": plugin.location, "memory_mb": plugin.manifest.memory_mb, "file": self._file(task)}
-        return dict(task.data) | own | {"settings": settings | secrets}
+        return called | own | {"settings": settings | secrets}
 
     def _file(self, task: Task) -> str | None:
         inputs = task.data.get("input_data") or [None]

@@ -14,10 +14,11 @@ from tests.tasks import made
 from tests.workers.processes import until
 from webapp import clock
 from webapp.config import Settings
+from webapp.db import writing_to
 from webapp.plugins import catalogue, discovery, lifecycle
 from webapp.plugins.discovery import Plugin
 from webapp.seal import Seal
-from webapp.tasks import output
+from webapp.tasks import launch, output
 from webapp.tasks.models import Task
 from workers.executor import Executor
 from workers.runners.warm import WarmParent
@@ -112,16 +113,19 @@ def keyed(app: Flask, settings: Settings, session: Session, cast: Cast) -> Itera
 
 def ran(app: Flask, session: Session, cast: Cast, *inputs: str) -> Task:
     body = {"data": {"plugin_id": "keyed", "input_data": list(inputs), "kwargs": {"pin": "4711"}}}
-    number = made.launched(cast.acme, body)[0].id
-    session.rollback()  # nothing stays open while the worker writes
+    return ended(app, session, made.launched(cast.acme, body)[0].id)
+
+
+def ended(app: Flask, session: Session, number: int) -> Task:
+    session.commit()  # nothing stays open while the worker writes
     app.extensions["worker"].claim()
 
-    def ended() -> bool:
+    def has_ended() -> bool:
         at = session.scalar(sa.select(Task.ended_at).where(Task.id == number))
         session.rollback()
         return at is not None
 
-    until(ended, 60)
+    until(has_ended, 60)
     return session.get_one(Task, number)
 
 
@@ -134,6 +138,27 @@ def test_a_plugin_has_its_secret_and_nobody_reads_it(
     assert (folder / "stdout").read_text() == "eu *** ***\n"
     assert (folder / "stderr").read_text() == "err ***\n"
     assert SECRET not in str(task.data)
+
+
+def test_a_secret_of_the_call_lies_sealed_until_it_runs_and_when_it_runs_again(
+    app: Flask, session: Session, settings: Settings, cast: Cast, keyed: None
+) -> None:
+    task = ran(app, session, cast)
+    assert task.data["kwargs"]["pin"]["sealed"].startswith("v1.") and not found_in_the_database(session, "4711")
+    with writing_to(cast.acme):
+        batch = launch.reschedule(task, made.ANN, clock.now())
+    again = ended(app, session, session.scalars(sa.select(Task.id).where(Task.batch_id == batch.id)).one())
+    assert again.status == "completed"
+    assert (output.folder(settings.data, again.uuid) / "stdout").read_text() == "eu *** ***\n"
+
+
+def found_in_the_database(session: Session, text: str) -> list[str]:
+    tables = sa.MetaData()
+    tables.reflect(session.connection())
+    rows = ((table.name, row) for table in tables.sorted_tables for row in session.execute(sa.select(table)))
+    return [
+        name for name, row in rows if any(text in str(value) for value in row if isinstance(value, str | dict | list))
+    ]
 
 
 def test_a_failure_does_not_tell_it_either(app: Flask, session: Session, cast: Cast, keyed: None) -> None:

@@ -9,6 +9,7 @@ A kind is a module with:
   outcome(exit_code)        what an exit code says about the thing tested, or None
   PRIORITY                  optional: at least this, whatever the options say
   NEEDS                     optional: the permission that running it takes, where making tasks is not enough
+  sealed(spec) -> Spec      optional: how it may be written down, where its data can hold secrets
 """
 
 from __future__ import annotations
@@ -66,6 +67,12 @@ def priority(task_type: str) -> int:
 
 def needed(task_type: str) -> Permission:
     return getattr(KINDS.get(task_type), "NEEDS", Permission.TASKS_CREATE)
+
+
+def sealed(spec: Spec) -> Spec:
+    """Of what is not known or wrong, `prepare` tells."""
+    kept = getattr(KINDS.get(spec.type), "sealed", None)
+    return kept(spec) if kept else spec
 
 
 def success_codes(task_type: str, options: dict[str, Any]) -> list[int]:

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from flask import current_app
+
+from webapp.db import writing
 from webapp.objects.values import FieldErrors
-from webapp.plugins import parameters
+from webapp.plugins import parameters, sealing
 from webapp.plugins import queries as plugins
 from webapp.plugins.discovery import Plugin
+from webapp.seal import Seal
 
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
@@ -39,6 +44,14 @@ def prepare(spec: Spec) -> list[Part]:
         Part(what=plugin.manifest.name, data=run, input=shown(run), plugin_id=plugin.id, options=options)
         for run in parameters.split_inputs(call)
     ]
+
+
+def sealed(spec: Spec) -> Spec:
+    plugin = plugins.find(str(spec.data.get("plugin_id")))
+    if plugin is None or not plugin.manifest.secret_parameters:
+        return spec
+    seal = Seal(current_app.extensions["settings"].secrets_key_file)
+    return replace(spec, data=sealing.sealed(plugin, spec.data, writing(), seal))
 
 
 def suits(data: dict[str, Any], agent: Agent) -> str | None:
