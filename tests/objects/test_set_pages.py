@@ -105,6 +105,9 @@ def test_a_set_is_kept_fresh_from_its_page(client: Browser, session: Session, ca
     assert (schedule.scope, schedule.spec["target"]) == ("Object set Hosts", {"object_set": str(kept.id)})
     assert f'<option value="{kept.id}" selected>' in client.get(f"/tasks/schedules/{schedule.id}/edit").text
     assert schedule.name in client.get("/tasks/schedules?q=Object+set+Hosts").text
+    kept.name = "Machines"
+    session.commit()
+    assert f'href="/tasks/schedules/{schedule.id}"' in client.get(f"/object-sets/{kept.id}").text
 
 
 def test_viewers_look_and_do_not_touch(client: Browser, session: Session) -> None:

@@ -101,6 +101,15 @@ def following(calendar_id: int) -> Sequence[Schedule]:
     return db.session.scalars(rows.order_by(Schedule.name, Schedule.id)).all()
 
 
+def on_object_set(set_id: int, organization_id: int) -> list[Schedule]:
+    """The schedules whose target is an object set, whatever it was called when they were saved."""
+    rows = sa.select(Schedule).where(
+        Schedule.organization_id == organization_id, Schedule.deleted_at.is_(None), Schedule.scope.startswith("Object set")
+    )  # fmt: skip
+    found = db.session.scalars(rows.order_by(Schedule.name, Schedule.id))
+    return [each for each in found if str((each.spec or {}).get("target", {}).get("object_set")) == str(set_id)]
+
+
 @dataclass(frozen=True)
 class Taken:
     """What one day off takes from one schedule."""

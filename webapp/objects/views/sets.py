@@ -18,6 +18,7 @@ from webapp.objects.forms import SetForm
 from webapp.objects.models import ObjectSet
 from webapp.objects.values import FieldErrors
 from webapp.refusal import Refused
+from webapp.schedules import queries as schedules
 
 bp = Blueprint("object_sets", __name__, url_prefix="/object-sets")
 
@@ -83,7 +84,8 @@ def preview() -> Response:
 def show(set_id: int) -> Response:
     found = _found(set_id)
     return htmx.page("objects/set.html", "objects/_set.html", set=found, kind=types.OBJECT_TYPES.get(found.type),
-                     members=_members(found, clock.now()))  # fmt: skip
+                     members=_members(found, clock.now()),
+                     used_by=schedules.on_object_set(found.id, found.organization_id))  # fmt: skip
 
 
 @bp.get("/<int:set_id>/edit")
