@@ -24,6 +24,7 @@ def test_an_idle_worker_notices_that_the_broker_is_gone(site: Faulty) -> None:
     site.kill_broker(empty=True)
     site.becomes(site.launch("without a broker")[0], "completed")
     site.start_broker()
+    until(lambda: queue.length() is not None)  # after a failure this process does not try for a moment
     site.becomes(site.launch("with an empty broker")[0], "completed")
     assert len(site.marks()) == 3
 
