@@ -150,6 +150,26 @@ def test_find_on_the_page_and_in_all_of_it(app: Flask, page: Page, taken: Claime
     expect(page.locator("#L1")).to_be_in_viewport()
 
 
+def test_fifty_thousand_lines(app: Flask, page: Page, taken: Claimed, say: Callable[[str], None]) -> None:
+    text = "".join(f"line {n}{' with a needle' if n % 100 == 7 else ''}\n" for n in range(1, 50_001))
+    say(text)
+    end(app, taken, len(text))
+    look(page, taken, "#L25000")
+    expect(page.locator("#L25000")).to_be_in_viewport()
+    assert len(page.content()) < 2_000_000
+    page.locator("#out-find").fill("needle")
+    count = page.locator(".find output")
+    expect(count).to_have_text(re.compile("1/[1-9]"))
+    expect(page.locator("#out-found")).to_contain_text("needle")
+    page.locator("#out").focus()
+    for key, at in (("n", 2), ("n", 3), ("N", 2)):
+        page.keyboard.press(key)
+        expect(count).to_have_text(re.compile(f"{at}/"))
+    with page.expect_download() as coming:
+        page.get_by_role("link", name="Download all of it").click()
+    assert coming.value.path().read_text() == text
+
+
 def test_f_leads_to_what_went_wrong(page: Page, taken: Claimed, say: Callable[[str], None]) -> None:
     say(lines(1, 200) + "ERROR: the disk is full\n" + lines(1, 200))
     look(page, taken)

@@ -77,6 +77,24 @@ def test_try_it_again(app: Flask, plain: Page) -> None:
     expect(plain.locator("#heading")).to_contain_text("Retry 1")
 
 
+def test_make_a_schedule_pause_it_and_go_on(plain: Page) -> None:
+    plain.goto("/tasks/new?plugin=demo&when=times")
+    plain.locator("#inputs").fill("every morning")
+    plain.locator("#name").fill("Without a script")
+    plain.locator("#times_at").fill("25:00")
+    plain.locator("#new-task .formend .primary").click()
+    expect(plain.locator("#times_at-error")).to_be_visible()
+    expect(plain.locator("#name")).to_have_value("Without a script")
+    plain.locator("#times_at").fill("07:30")
+    plain.locator("#new-task .formend .primary").click()
+    expect(plain.locator("main")).to_contain_text("Every day at 07:30 UTC")
+    plain.goto("/tasks/schedules")
+    plain.get_by_role("button", name="Pause", exact=True).click()
+    expect(plain.locator("main .badge").first).to_have_text("Paused")
+    plain.get_by_role("button", name="Resume", exact=True).click()
+    expect(plain.locator("main .badge").first).to_have_text("Active")
+
+
 def test_cancel_what_was_ticked(app: Flask, plain: Page, cast: Cast) -> None:
     change(app, lambda: [made.task(cast.acme) for _ in range(2)])
     waiting = how_many(app, Task.status == "pending")
