@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -133,12 +134,14 @@ def database_url(source: Any, tmp_path: Path) -> Iterator[str]:
         yield url
         for engine in list(ENGINES):
             engine.dispose()  # also those of apps that a test made by itself
+        ENGINES.clear()
 
 
 @pytest.fixture
 def settings(database_url: str, broker_url: str, tmp_path: Path) -> Settings:
     env = {"MUSTER_DATA": tmp_path, "DATABASE_URL": database_url, "REDIS_URL": broker_url, "SECRET_KEY": "for-tests"}
-    return config.load({name: str(value) for name, value in env.items()})
+    found = config.load({name: str(value) for name, value in env.items()})
+    return replace(found, sqlite_synchronous="OFF")  # type: ignore[arg-type]  # nobody needs them after a power cut
 
 
 @pytest.fixture
