@@ -15,6 +15,7 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
+from bench.storm import turned
 from bench.storm.proxy import Proxy
 from bench.storm.site import Site, wait_for
 from webapp.access.models import Organization
@@ -30,6 +31,7 @@ NUMBER = 4
 ROOM = 160 * 2**20  # of the one disk that a fault fills; agents keep 64 MB free
 RESTART_SECONDS = 2.0
 STOP_SECONDS = 60.0
+CLOSE = 300.0  # between a clock and what the server knows of it, with a network that holds messages back
 
 
 class Host:
@@ -41,6 +43,7 @@ class Host:
         self.process: subprocess.Popen[bytes] | None = None
         self.copy: subprocess.Popen[bytes] | None = None
         self.uuid, self.frozen, self.conflicts = "", False, 0
+        self.off = 0  # by how many seconds its clock is ahead
         self.thrown_away: set[str] = set()  # tasks of copies: what those had not told yet is gone with them
         self._died_at = 0.0
 
@@ -71,9 +74,20 @@ class Host:
     def _run(self, work: Path) -> subprocess.Popen[bytes]:
         with (self.folder / "agent.log").open("ab") as log:
             return subprocess.Popen(
-                [*self._python, "run", "--work-dir", str(work), "--kill"], stdin=subprocess.DEVNULL, stdout=log,
+                [sys.executable, "-I", turned.__file__, str(self._clock), str(self.program), "run", "--work-dir", str(work), "--kill"], stdin=subprocess.DEVNULL, stdout=log,
                 stderr=log, start_new_session=True, preexec_fn=bound(os.getpid()),
             )  # fmt: skip
+
+    def turn(self, seconds: int) -> None:
+        """Its clock; while it runs, and for its next processes."""
+        part = self._clock.with_suffix(".part")
+        part.write_text(str(seconds))
+        os.replace(part, self._clock)
+        self.off = seconds
+
+    @property
+    def _clock(self) -> Path:
+        return self.folder / "clock"
 
     @property
     def _python(self) -> list[str]:
@@ -167,6 +181,7 @@ class Fleet:
         self.small: Host | None = None  # whose disk can be filled
         self.killed: set[str] = set()  # tasks whose runner was killed: what became of them nobody can know
         self.copies = 0
+        self.turned = self.told = 0  # clocks, and how many of them the server knew of
 
     def start(self) -> None:
         with self.site.unit(reading=False) as session:
@@ -190,6 +205,13 @@ class Fleet:
         with self.site.unit(reading=False) as session:
             for host in self.hosts:
                 session.scalars(sa.select(Agent).where(Agent.uuid == host.uuid)).one().hostname = host.name
+
+    def set_right(self, host: Host) -> None:
+        with contextlib.suppress(sa.exc.SQLAlchemyError), self.site.unit() as session:
+            seen = session.scalar(sa.select(Agent.skew_ms).where(Agent.uuid == host.uuid)) or 0
+            self.turned += 1
+            self.told += abs(seen / 1000 - host.off) < CLOSE
+        host.turn(0)
 
     def tend(self) -> None:
         for host in self.hosts:

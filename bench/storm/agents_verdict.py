@@ -15,6 +15,8 @@ from webapp.events import Event
 from webapp.tasks import output
 from webapp.tasks.models import Batch, LateResult, Task
 
+ENOUGH = 5  # one host may be frozen or cut off while its clock is wrong
+
 
 def violations(site: Site, fleet: Fleet, accepted: Accepted) -> list[str]:
     with site.unit() as session:
@@ -25,6 +27,8 @@ def violations(site: Site, fleet: Fleet, accepted: Accepted) -> list[str]:
     ended = {mark.uuid for mark in marker.marks(site.ledger) if mark.word == "end"}
     found = [f"Inv6 task {number}: the host hashed other bytes than the server has" for number in differing]
     found += [*for_all(tasks, batches, accepted), *cut_off(tasks, site)]
+    if fleet.turned >= ENOUGH and not fleet.told:
+        found.append(f"R18 {fleet.turned} clocks were turned, and the server knew of none")
     return [*found, *forgotten(tasks, evidence, ended, fleet), *of_hosts(fleet)]
 
 
@@ -80,4 +84,4 @@ def summary(fleet: Fleet) -> Iterator[str]:
         yield f"{host.name}: {host.proxy.seen}, {host.conflicts} conflicts settled"
     if fleet.small is None:
         yield "no disk was filled: only root can mount a small one"
-    yield "no clock was turned: the agent has no clock of its own to set, its tests turn the server's"
+    yield f"{fleet.turned} clocks were turned, {fleet.told} of them were known when they were set right"

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from bench.storm.faults import (
+    agents_clock,
     agents_copied,
     agents_disk,
     agents_frozen,
@@ -30,6 +31,7 @@ FAULTS: dict[str, Callable[[Storm], bool]] = {
     "agent copied": agents_copied.strike,
     "agent frozen": agents_frozen.strike,
     "agent killed": agents_killed.agent,
+    "agent's clock turned": agents_clock.strike,
     "agent's disk full": agents_disk.strike,
     "broker flushed": broker_flushed.strike,
     "broker killed": broker_killed.strike,
