@@ -175,6 +175,32 @@ def test_the_picker_counts_whom_the_target_means_now(client: Browser, session: S
     assert "1 agent matches now: web-1" in tagged
 
 
+def test_what_the_picker_offers_is_filtered_and_ticked_at_once(client: Browser, session: Session, cast: Cast) -> None:
+    for name, os in (("web-1", "linux"), ("web-2", "linux"), ("mac-1", "darwin")):
+        lifecycle.tag(made.agent(cast.acme, name, os=os), [os, "all"], made.ANN, clock.now())
+    session.commit()
+    client.login("operator")
+
+    def offered(query: str) -> tuple[list[str], int]:
+        page = client.htmx("GET", f"/agents/options?mode=agents&{query}").get_data(as_text=True)
+        return re.findall(r'class="grow">(\S+)', page), page.count("checked>")
+
+    assert offered("agent_os=darwin") == (["mac-1"], 0)
+    assert offered("target_tags=linux all&match=all") == (["web-1", "web-2"], 0)
+    assert offered("agent_q=web&pick=all") == (["web-1", "web-2"], 2)
+    mac = queries.named(["mac-1"], cast.acme)[0][0].uuid
+    assert offered(f"agent_q=web&pick=all&agent={mac}")[1] == 3
+    assert offered(f"agent_os=darwin&pick=none&agent={mac}") == (["mac-1"], 0)
+    assert "Any platform" in client.get("/adhoc").get_data(as_text=True)
+
+
+@pytest.mark.parametrize(("skew", "words"), [
+    (None, ""), (29_000, ""), (-90_000, "90 seconds behind"), (10_800_000, "3 hours ahead"), (-34_560_000_000, "400 days behind"),
+])  # fmt: skip
+def test_a_wrong_clock_is_told_in_words(skew: int | None, words: str) -> None:
+    assert Agent(skew_ms=skew).clock_off == words
+
+
 def test_the_list_tells_what_runs_and_how_often_it_went_well(client: Browser, session: Session, cast: Cast) -> None:
     agent = made.agent(cast.acme, "web-1")
     for exit_code in (0, 0, 1):

@@ -13,6 +13,9 @@ from webapp.agents import states
 from webapp.agents.states import State
 from webapp.db import Base, BigKey, OrgScoped
 
+WRONG_SECONDS = 30  # as agents themselves judge their clocks
+UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
+
 
 class Agent(OrgScoped, Base):
     __tablename__ = "agent"
@@ -100,8 +103,13 @@ class Agent(OrgScoped, Base):
         return self.rotate_asked_at is not None or bool(self.issued)
 
     @property
-    def skewed(self) -> bool:
-        return self.skew_ms is not None and abs(self.skew_ms) > 30_000
+    def clock_off(self) -> str:
+        """In words, where it is enough to mislead somebody."""
+        seconds = abs(self.skew_ms or 0) // 1000
+        if seconds <= WRONG_SECONDS:
+            return ""
+        size, unit = next((size, unit) for size, unit in UNITS if seconds >= 2 * size)
+        return f"{seconds // size:,} {unit} {'ahead' if (self.skew_ms or 0) > 0 else 'behind'}"
 
     @property
     def looks(self) -> states.Look:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -12,6 +13,7 @@ from webapp.agents import queries
 from webapp.agents.forms import words
 from webapp.agents.models import Agent
 
+SHOWN, MOST = 200, 1_000
 MODES = {"agents": "Chosen agents", "tags": "By tags", "all": "All agents", "anyone": "Anyone, the first free"}
 
 
@@ -25,8 +27,10 @@ class Picker:
     match: str = "any"
     q: str = ""
     online: bool = False
+    os: str = ""
     agents: list[Agent] = field(default_factory=list)
     more: int = 0
+    platforms: list[str] = field(default_factory=list)
 
     @property
     def target(self) -> dict[str, Any]:
@@ -34,6 +38,10 @@ class Picker:
         if self.mode == "tags":
             return {"tags": self.tags, "match": self.match}
         return {"agents": self.checked if self.mode == "agents" else self.mode}
+
+    def tick(self, uuids: list[str], on: bool) -> None:
+        others = [uuid for uuid in self.checked if uuid not in uuids]
+        self.checked = others + uuids if on else others
 
     def matched(self, now: datetime, organization_id: int) -> list[Agent]:
         """Whom the target means now, for the preview."""
@@ -49,13 +57,17 @@ def chosen(form: MultiDict[str, str]) -> Picker:
     return Picker(
         mode=mode if mode in MODES else "agents", checked=list(dict.fromkeys(form.getlist("agent"))),
         tags=words(" ".join(form.getlist("target_tags"))), match="all" if form.get("match") == "all" else "any",
-        q=form.get("agent_q", "").strip()[:200], online=form.get("agent_online") == "1",
+        q=form.get("agent_q", "").strip()[:200], online=form.get("agent_online") == "1", os=form.get("agent_os", "")[:32],
     )  # fmt: skip
 
 
 def read(form: MultiDict[str, str], now: datetime, organization_id: int) -> Picker:
     picker = chosen(form)
-    picker.agents, picker.more = queries.options(
-        picker.q, online=picker.online, checked=picker.checked, organization_id=organization_id, now=now
-    )
+    tags = picker.tags if picker.mode == "agents" else ()
+    offer = partial(queries.options, picker.q, tags, picker.match, picker.online, picker.os,
+                    organization_id=organization_id, now=now)  # fmt: skip
+    if pick := form.get("pick"):  # all that are offered, or none of them
+        picker.tick([agent.uuid for agent in offer(limit=MOST)[0]], pick == "all")
+    picker.agents, picker.more = offer(checked=picker.checked, limit=max(SHOWN, len(picker.checked)))
+    picker.platforms = queries.values("os")
     return picker
