@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import queue as queues
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -37,6 +38,7 @@ LOOK_FOR_STOPS = 2.0
 RENEW = 15.0
 POLL_WITHOUT_BROKER = 2.0
 HAND_BACK = 30.0
+TURN = 0.0005  # seconds for which a thread may keep others waiting: each task is handed from thread to thread six times
 TIDY = 15.0
 
 log = structlog.get_logger("worker")
@@ -79,6 +81,7 @@ class Executor:
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
+        sys.setswitchinterval(TURN)
         self.ledger.start()
         with self.app.app_context():
             catalogue()  # finding the plugins takes a moment that the first task need not wait for
