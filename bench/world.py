@@ -28,6 +28,8 @@ CACHE = Path(os.environ.get("MUSTER_BENCH_CACHE", ".bench"))
 STATUSES = ("completed",) * 90 + ("failed",) * 7 + ("cancelled",) * 2 + ("expired",)
 NOW = datetime(2026, 11, 21, 8, tzinfo=UTC)
 BITE = 20_000
+FOUND = "INSERT INTO search_task (rowid, org, words, log) VALUES (:id, :org, :words, :log)"
+RARE, RARELY = "quixotic", 100_000  # a word of the output of one task in so many
 
 
 @contextmanager
@@ -60,7 +62,9 @@ def organization_id(app: Flask) -> int:
 
 def big(count: int) -> Path:
     """A database with so many tasks in their final states, as a year of schedules leaves them."""
-    return kept(f"tasks-{count}-{schema.head()}-{_shape()}", f"{count:,} tasks", lambda settings: fill(settings, count))
+    return kept(
+        f"tasks-{count}-{schema.head()}-{_shape()}-words", f"{count:,} tasks", lambda settings: fill(settings, count)
+    )
 
 
 def kept(name: str, what: str, fill: Callable[[Settings], None]) -> Path:
@@ -93,6 +97,7 @@ def fill(settings: Settings, count: int) -> None:
         with db.unit(app, "bench") as session:
             session.execute(sa.insert(Batch), [_batch(n, org) for n in numbers])
             session.execute(sa.insert(Task), [_task(n, org) for n in numbers])
+            session.execute(sa.text(FOUND), [_words(n, org) for n in numbers])
     with db.unit(app, "bench") as session:
         sums = session.execute(sa.select(Task.status, sa.func.count()).group_by(Task.status)).all()
         session.execute(sa.insert(Count), [{"organization_id": org, "status": s, "delta": n} for s, n in sums])
@@ -117,6 +122,14 @@ def _task(number: int, org: int) -> dict[str, Any]:
         "priority": 1, "created_at": at, "started_at": at, "ended_at": at + timedelta(seconds=number % 90),
         "updated_at": at, "exit_code": 1 if failed else 0, "reason": "exit_code" if failed else None,
         "error": "The resolver did not answer" if failed else None, "execution_timeout": 300,
+    }  # fmt: skip
+
+
+def _words(number: int, org: int) -> dict[str, Any]:
+    said = f"status noerror answer ttl {number % 3600} server 192 0 2 {number % 250}"
+    return {
+        "id": number, "org": org, "words": f"dns records host {number % 5000} example admin dns_records {number:08x}",
+        "log": f"{said} {RARE}" if number % RARELY == 0 else said,
     }  # fmt: skip
 
 

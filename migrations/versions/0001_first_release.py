@@ -210,6 +210,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("uuid", name=op.f("uq_batch_uuid")),
     )
     with op.batch_alter_table("batch", schema=None) as batch_op:
+        batch_op.create_index("ix_batch_by_trigger", ["organization_id", "trigger", "id"], unique=False)
         batch_op.create_index("ix_batch_created", ["organization_id", "created_at"], unique=False)
 
     op.create_table(
@@ -1430,6 +1431,7 @@ def downgrade() -> None:
     op.drop_table("calendar")
     with op.batch_alter_table("batch", schema=None) as batch_op:
         batch_op.drop_index("ix_batch_created")
+        batch_op.drop_index("ix_batch_by_trigger")
 
     op.drop_table("batch")
     with op.batch_alter_table("audit", schema=None) as batch_op:

@@ -75,11 +75,16 @@ def keys(of: ObjectSet, now: datetime) -> Iterator[str]:
 
 
 def count(of: ObjectSet, now: datetime) -> int:
-    try:
-        found = _matching(of, now).where(Object.key.not_in(of.picked)) if of.picked else _matching(of, now)
-    except SelectionError:
-        return len(of.picked)
-    return len(of.picked) + (db.session.scalar(sa.select(sa.func.count()).select_from(found.subquery())) or 0)
+    return counts([of], now)[0]
+
+
+def counts(sets: Sequence[ObjectSet], now: datetime) -> list[int]:
+    """Of each set, in one statement for as many sets as a statement has room for their picked keys."""
+    found: list[int] = []
+    for bite in _bites(sets):
+        asked = db.session.execute(sa.select(*(_others(each, now) for each in bite))).one()
+        found += [len(each.picked) + number for each, number in zip(bite, asked, strict=True)]
+    return found
 
 
 def problem(of: ObjectSet) -> str:
@@ -89,6 +94,28 @@ def problem(of: ObjectSet) -> str:
     except SelectionError as wrong:
         return str(wrong)
     return ""
+
+
+def _bites(sets: Sequence[ObjectSet]) -> Iterator[list[ObjectSet]]:
+    bite: list[ObjectSet] = []
+    for each in sets:
+        if bite and sum(len(one.picked) for one in bite) + len(each.picked) > MOST_PICKED:
+            yield bite
+            bite = []
+        bite.append(each)
+    if bite:
+        yield bite
+
+
+def _others(of: ObjectSet, now: datetime) -> sa.ScalarSelect[int]:
+    """How many its query finds beside the picked ones; none when it cannot be used."""
+    try:
+        found = _matching(of, now)
+    except SelectionError:
+        found = sa.select(Object.key).where(sa.false())
+    if of.picked:
+        found = found.where(Object.key.not_in(of.picked))
+    return found.with_only_columns(sa.func.count(Object.id)).scalar_subquery()
 
 
 def _found(of: ObjectSet, now: datetime, after: str) -> Sequence[str]:

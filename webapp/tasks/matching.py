@@ -56,10 +56,10 @@ def in_order(chosen: Filter, *, counting: bool = False) -> list[Part]:
         return []
     rarest = min(numbers, key=lambda name: numbers[name], default="")
     if rarest and numbers[rarest] < FEW:
-        return [Part([_rare(Task.id.in_(_ids(ways[rarest]))), *where(chosen)], True)]
+        return [Part([rare(Task.id.in_(_ids(ways[rarest]))), *where(chosen)], True)]
     conditions = where(chosen, () if counting else LONG)
     if [*ways] in [[name] for name, _ in EXACT]:
-        conditions += map(_rare, ways[rarest])
+        conditions += map(rare, ways[rarest])
     split = [[Task.organization_id == each] for each in organizations] if organizations is not None else [[]]
     if chosen.status and len(split) * len(chosen.statuses) <= MOST_PARTS:
         split = [[*each, Task.status == status] for each in split for status in sorted(chosen.statuses)]
@@ -107,16 +107,16 @@ def _plain(values: Sequence[str]) -> bool:
 
 def _number(condition: Condition) -> int:
     """How many tasks it leaves, at most so many that they are not few."""
-    some = sa.select(Task.id).where(_rare(condition)).limit(FEW).subquery()
+    some = sa.select(Task.id).where(rare(condition)).limit(FEW).subquery()
     return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def _ids(conditions: Sequence[Condition]) -> sa.Select[Any] | sa.CompoundSelect[Any]:
-    each = [sa.select(Task.id).where(_rare(condition)).correlate(None) for condition in conditions]
+    each = [sa.select(Task.id).where(rare(condition)).correlate(None) for condition in conditions]
     return sa.union_all(*each) if len(each) > 1 else each[0]
 
 
-def _rare(condition: Condition) -> Condition:
+def rare(condition: Condition) -> Condition:
     """SQLite knows how common a column's values are on average alone. It has to be told that few rows are meant."""
     if dialect() != "sqlite":
         return condition

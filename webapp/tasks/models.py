@@ -26,6 +26,7 @@ class Batch(OrgScoped, Base):
         sa.UniqueConstraint("organization_id", "id"),
         sa.UniqueConstraint("organization_id", "key"),
         sa.Index("ix_batch_created", "organization_id", "created_at"),
+        sa.Index("ix_batch_by_trigger", "organization_id", "trigger", "id"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)

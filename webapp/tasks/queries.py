@@ -40,7 +40,6 @@ COLUMNS = (
     Task.unreachable_at, Task.deleted_at,
 )  # fmt: skip
 NAMES = [column.key for column in COLUMNS]
-ALIVE = sa.exists().where(Task.batch_id == Batch.id, Task.deleted_at.is_(None)).correlate(Batch)
 COUNTED = (Task.deleted_at.is_(None), Task.latest.is_(True))
 
 
@@ -179,15 +178,18 @@ def page(
 def newer_than(chosen: Filter, batch_id: int, cap: int = 100) -> int:
     """How many batches that match came after this one."""
     if chosen.empty:
-        return len(list(db.session.scalars(_keyed(sa.select(Batch.id).where(ALIVE), Batch.id, cap, None, batch_id))))
+        alive = sa.select(Batch.id).where(_alive(None, batch_id))
+        return len(list(db.session.scalars(_keyed(alive, Batch.id, cap, None, batch_id))))
     return len(_batch_ids(chosen, cap, None, batch_id))
 
 
 def _heads(chosen: Filter, limit: int, after: int | None, before: int | None) -> dict[Head, Row | None]:
-    if chosen.empty:
-        return _read(_keyed(HEADS.where(ALIVE), Batch.id, limit, after, before))
-    ids = _batch_ids(chosen, limit, after, before)
-    found = _read(HEADS.where(Batch.id.in_(ids))) if ids else {}
+    ids: Any = (
+        _keyed(sa.select(Batch.id).where(_alive(after, before)), Batch.id, limit, after, before).correlate(None)
+        if chosen.empty
+        else _batch_ids(chosen, limit, after, before)
+    )
+    found = _read(HEADS.where(Batch.id.in_(ids)))
     return dict(sorted(found.items(), reverse=before is None))
 
 
@@ -216,12 +218,22 @@ def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None
     return sorted(found, reverse=before is None)[:limit]
 
 
+def _alive(after: int | None, before: int | None) -> sa.ColumnElement[bool]:
+    """A batch with a task that was not deleted. The place is said of the tasks too: PostgreSQL walks both side by side,
+    and would begin at the newest task."""
+    here = _beyond(Task.batch_id, after, before)
+    return sa.exists().where(Task.batch_id == Batch.id, Task.deleted_at.is_(None), *here).correlate(Batch)
+
+
 def _keyed(statement: Any, key: Any, limit: int, after: int | None, before: int | None) -> Any:
+    order = key.desc() if before is None else key
+    return statement.where(*_beyond(key, after, before)).order_by(order).limit(limit)
+
+
+def _beyond(key: Any, after: int | None, before: int | None) -> list[sa.ColumnElement[bool]]:
     if before is not None:
-        return statement.where(key > before).order_by(key).limit(limit)
-    if after is not None:
-        statement = statement.where(key < after)
-    return statement.order_by(key.desc()).limit(limit)
+        return [key > before]
+    return [key < after] if after is not None else []
 
 
 def _lines(batches: Sequence[Batch | Head], single: dict[int, Row]) -> list[Line]:
@@ -325,8 +337,9 @@ def _newest(limit: int, *conditions: Any) -> list[Row]:
 
 def chain(task: Task) -> list[Task]:
     """Its attempts, the first one first."""
-    same = sa.or_(Task.id == task.root_id, Task.original_task_id == task.root_id)
-    return list(db.session.scalars(sa.select(Task).where(same).order_by(Task.retry_number)))
+    first = sa.select(Task).where(Task.id == task.root_id)
+    later = sa.select(Task).where(matching.rare(Task.original_task_id == task.root_id)).order_by(Task.retry_number)
+    return [*db.session.scalars(first), *db.session.scalars(later)]
 
 
 def notes(task: Task) -> list[Note]:
