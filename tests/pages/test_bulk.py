@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from flask import Flask
 from playwright.sync_api import Page, expect
 
@@ -12,6 +14,7 @@ from webapp import clock
 from webapp.tasks import operations
 from webapp.tasks.models import Task
 
+MANY = 10_000 if os.environ.get("MUSTER_FULL") else 1_200
 WAITING = Task.status == "pending"
 
 
@@ -79,3 +82,34 @@ def test_hundreds_are_confirmed_with_their_number_and_done_in_sight(app: Flask, 
         change(app, lambda: operations.advance(clock.now()))
         poll(page)
         expect(page.locator("#operation")).to_contain_text(f"{done} cancelled")
+
+
+def test_thousands_are_done_to_the_last_one(app: Flask, cast: Cast, page: Page) -> None:
+    change(app, lambda: (made.tasks(cast.acme, list("ab") * (MANY // 2)), [made.task(cast.acme) for _ in range(30)]))
+    total = how_many(app, WAITING)
+    page.goto("/tasks?q=status:pending")
+    page.locator("[data-select-page]").check()
+    page.get_by_role("button", name=f"Select all {total:,} that match").click()
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.locator("#confirm-word").fill(str(total))
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#toasts .toast")).to_contain_text(f"{total:,} tasks are being cancelled")
+    page.locator("#toasts .toast").get_by_role("link", name="Show").click()
+    while how_many(app, WAITING):
+        change(app, lambda: operations.advance(clock.now()))
+    poll(page)
+    told = f"{total:,}".replace(",", "\u202f")
+    expect(page.locator("#operation")).to_contain_text(f"{told} cancelled, 0 not, of {told}")
+
+
+def test_more_than_was_shown_is_asked_again(app: Flask, cast: Cast, page: Page) -> None:
+    change(app, lambda: [made.task(cast.acme) for _ in range(30)])
+    page.goto("/tasks?q=status:pending")
+    waiting = how_many(app, WAITING)
+    page.locator("[data-select-page]").check()
+    page.get_by_role("button", name=f"Select all {waiting} that match").click()
+    change(app, lambda: [made.task(cast.acme) for _ in range(10)])
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.locator("#confirm-yes").click()
+    expect(page.locator("#toasts .toast")).to_contain_text(f"{waiting + 10} match")
+    assert how_many(app, WAITING) == waiting + 10
