@@ -123,9 +123,11 @@ def test_several_are_taken_off_or_none(client: Browser, session: Session, cast: 
 
 def test_tags_are_saved_and_several_agents_are_tagged_at_once(client: Browser, session: Session, cast: Cast) -> None:
     one, two = made.agent(cast.acme, "a"), made.agent(cast.acme, "b")
-    client.login("admin").post(f"/agents/{one.uuid}/tags", data={"tags": "prod, web"})
+    said = {"tags": "prod, web", "instance": "eu-1", "note": "Rack 4"}
+    client.login("admin").post(f"/agents/{one.uuid}/edit", data=said)
     session.refresh(one)
-    assert sorted(one.tags) == ["prod", "web"]
+    assert (sorted(one.tags), one.instance, one.note) == (["prod", "web"], "eu-1", "Rack 4")
+    assert 'name="instance" value="eu-1"' in client.get("/agents").get_data(as_text=True)
     client.post("/agents/bulk", data={"do": "tag", "ids": [one.uuid, two.uuid], "add": "eu", "remove": "web"})
     session.refresh(one), session.refresh(two)
     assert sorted(one.tags) == ["eu", "prod"] and two.tags == ["eu"]

@@ -74,7 +74,7 @@ def menus(chosen: queries.Filter) -> list[tuple[str, str, list[tuple[str, str]],
     tags = [(tag, f"{tag} ({count})") for tag, count in queries.tags_in_use()]
     found = [("tag", "Tag", tags, list(chosen.tags))]
     found.append(("state", "State", [(s, STATE_LOOKS[s].label) for s in State], [str(s) for s in chosen.states]))
-    for name, label in (("os", "Platform"), ("version", "Version")):
+    for name, label in (("os", "Platform"), ("arch", "Architecture"), ("version", "Version"), ("instance", "Instance")):
         found.append((name, label, [(v, v) for v in queries.values(name)], [v for v in (getattr(chosen, name),) if v]))
     return found
 

@@ -75,16 +75,20 @@ def remove(agent_id: Any, removal: str) -> Response:
     return _do(get_or_404(Agent, uuid=str(agent_id)), *FINAL_VERBS[removal])
 
 
-@bp.post("/<uuid:agent_id>/tags")
+@bp.post("/<uuid:agent_id>/edit")
 @requires(Permission.AGENTS_WRITE)
-def tags(agent_id: Any) -> Response:
-    agent = get_or_404(Agent, uuid=str(agent_id))
+def edit(agent_id: Any) -> Response:
+    """What people say of it."""
+    agent, given, now = get_or_404(Agent, uuid=str(agent_id)), request.form, clock.now()
+    said = {name: given.get(name, getattr(agent, name)).strip() for name in ("instance", "note")}
     try:
-        lifecycle.tag(agent, words(request.form.get("tags")), principal.actor, clock.now())
+        lifecycle.tag(agent, words(given.get("tags")), principal.actor, now)
+        if said != {name: getattr(agent, name) for name in said}:
+            lifecycle.edit(agent, principal.actor, now, **said)
     except Refused as refusal:
         raise Problem(422, errors=[{"field": "tags", "message": refusal.text}]) from None
     db.session.commit()
-    return htmx.changed(None, f"/agents/{agent.uuid}", "Tags saved", refresh="agent")
+    return htmx.changed(None, f"/agents/{agent.uuid}", "Saved", refresh="agent")
 
 
 def _do(agent: Agent, past: str, verb: Any) -> Response:
