@@ -26,7 +26,7 @@ from workers.agent.protocol import WAKE_PING, WAKE_PING_S
 LONGEST_REQUEST = 4096
 SECONDS_TO_ASK = 10.0  # for the request of a connection
 AGAIN = 10.0  # seconds until a port or broker that was not there is tried again
-AT_ONCE, APART = 50, 0.1  # agents that are told together where any of them may take it, and the pause between
+FIRST, MOST, APART = 10, 100, 0.1  # agents told together where any may take it: at first, later on; the pause between
 
 FOUND = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nCache-Control: no-store\r\nX-Accel-Buffering: no\r\n"
@@ -46,6 +46,7 @@ class Wake:
         self.settings = settings
         self.key = settings.secret_key
         self.listeners: dict[int, dict[int, Listener]] = {}  # organisation → agent → its newest connection
+        self.rounds: dict[int, Round] = {}
 
     async def serve(self, stop: Event) -> None:
         parts = [asyncio.create_task(part) for part in (self._listen(), self._relay(), self._ping())]
@@ -88,15 +89,16 @@ class Wake:
             for listener in found:
                 listener.say(word)
         else:
-            self._tell_in_turn(found, word)
+            self._tell_in_turn(message["org"], found, word)
         return None
 
-    def _tell_in_turn(self, found: list[Listener], word: str) -> None:
-        """One task that anyone may take must not bring a thousand claims in the same instant."""
+    def _tell_in_turn(self, organization_id: int, found: list[Listener], word: str) -> None:
+        """More news amid a round begins another in its place, with those whom that one had not reached."""
         random.shuffle(found)
-        loop = asyncio.get_running_loop()
-        for number in range(0, len(found), AT_ONCE):
-            loop.call_later(number / AT_ONCE * APART, _say, found[number : number + AT_ONCE], word)
+        if before := self.rounds.get(organization_id):
+            untold = set(before.stop())
+            found.sort(key=lambda listener: listener not in untold)
+        self.rounds[organization_id] = Round(found, word)
 
     async def _listen(self) -> None:
         """A port that is taken must not end the other loops of this process: agents poll meanwhile."""
@@ -143,6 +145,27 @@ class Wake:
 
     def _all(self) -> Iterable[Listener]:
         return [listener for mine in list(self.listeners.values()) for listener in list(mine.values())]
+
+
+class Round:
+    """One task that anyone may take must not bring a thousand claims in the same instant: few are told, then more."""
+
+    def __init__(self, found: list[Listener], word: str) -> None:
+        self.waiting, self.word, self.size = found, word, FIRST
+        self.timer: asyncio.TimerHandle | None = None
+        self._go_on()
+
+    def stop(self) -> list[Listener]:
+        """Who was not told."""
+        if self.timer is not None:
+            self.timer.cancel()
+        return self.waiting
+
+    def _go_on(self) -> None:
+        _say(self.waiting[: self.size], self.word)
+        self.waiting, self.size = self.waiting[self.size :], min(2 * self.size, MOST)
+        if self.waiting:
+            self.timer = asyncio.get_running_loop().call_later(APART, self._go_on)
 
 
 class Listener(asyncio.Protocol):

@@ -96,6 +96,13 @@ def test_all_of_an_organisation_hear_what_anyone_may_do(running: int, broker: Re
     assert theirs.hears() == "beat"  # and nothing before it
 
 
+def test_news_amid_a_round_leaves_nobody_out(running: int, broker: Redis) -> None:
+    ears = [Ear(running, number) for number in range(1, 120)]
+    for _ in range(3):
+        say(broker, [])
+    assert {ear.hears() for ear in ears} == {"claim"}
+
+
 def test_a_newer_connection_takes_the_place_of_the_one_before(running: int, broker: Redis) -> None:
     before, after = Ear(running, 1), Ear(running, 1)
     assert before.hears() == ""
