@@ -95,7 +95,7 @@ def told(site: Site, planned: list[Planned], kills: int, settling: float) -> Non
     due = sum(1 for each in planned for _ in each.due())
     with site.unit() as session:
         print(f"{kills} kills, {len(planned)} schedules, {due:,} moments due, slots: {schedules.ends(session)}")
-    print(f"settled {settling:.0f} s after the last kill")
+        print(f"settled {settling:.0f} s after the last kill; the slowest one {schedules.latest(session):.0f} s late")
 
 
 def arguments() -> argparse.Namespace:

@@ -136,6 +136,12 @@ def _started(session: Session, planned: list[Planned]) -> list[str]:
     ]
 
 
+def latest(session: Session) -> float:
+    """How long the slowest slot took to be settled, in seconds after it was due."""
+    rows = session.execute(sa.select(Slot.at, Slot.settled_at)).all()
+    return max(((settled - at).total_seconds() for at, settled in rows), default=0.0)
+
+
 def ends(session: Session) -> dict[str, int]:
     """How the slots ended, in counts of moments."""
     rows = session.execute(sa.select(Slot.end, Slot.reason, sa.func.sum(Slot.count)).group_by(Slot.end, Slot.reason))
