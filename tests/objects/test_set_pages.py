@@ -110,6 +110,27 @@ def test_a_set_is_kept_fresh_from_its_page(client: Browser, session: Session, ca
     assert f'href="/tasks/schedules/{schedule.id}"' in client.get(f"/object-sets/{kept.id}").text
 
 
+def test_many_sets_are_counted_in_one_statement(
+    session: Session, cast: Cast, hosts: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picked = ["internet|a.example.com", "internet|elsewhere.example.org"]
+    with within(cast.acme):
+        for number, query in enumerate(("*", "name:*.net", "name:*.com", "")):
+            facts = {"name": str(number), "type": "hostname", "query": query, "picked": picked}
+            sets.create(facts, SYSTEM, clock.now())
+    session.commit()
+    every = session.scalars(sets.listed().order_by(ObjectSet.id)).all()
+    every[1].query = "no such term:"  # as a release that knew it may have saved it
+    session.commit()
+    asked: list[str] = []
+    connection = session.connection()
+    sa.event.listen(connection, "before_cursor_execute", lambda _, __, statement, *___: asked.append(statement))
+    assert sets.counts(every, clock.now()) == [4, 2, 3, 2] and len(asked) == 1
+    assert [sets.count(each, clock.now()) for each in every] == [4, 2, 3, 2]
+    monkeypatch.setattr(sets, "MOST_PICKED", 4)
+    assert [len(bite) for bite in sets._bites(every)] == [2, 2] and sets.counts(every, clock.now()) == [4, 2, 3, 2]
+
+
 def test_viewers_look_and_do_not_touch(client: Browser, session: Session) -> None:
     client.login("admin").post("/object-sets/", data=FORM)
     path = f"/object-sets/{only(session).id}"
