@@ -11,7 +11,9 @@ from playwright.sync_api import expect
 from tests.cast import Cast
 from tests.pages.addresses import pages
 from tests.pages.conftest import Open
+from tests.pages.looking import task
 from tests.pages.test_accessible import visited
+from webapp.tasks.models import Task
 
 TOO_WIDE = """() => document.documentElement.scrollWidth > innerWidth
   ? [...document.querySelectorAll('body *')].filter(el => el.getBoundingClientRect().right > innerWidth + 1)
@@ -51,6 +53,14 @@ def test_longer_words_fit(app: Flask, open_as: Open, cast: Cast, width: int) -> 
             page.evaluate(LONGER)
             wrong[url] = [*page.evaluate(TOO_WIDE), *page.evaluate(SPILT)]
     assert not {url: found for url, found in wrong.items() if found}
+
+
+def test_the_open_tab_is_in_sight_on_a_phone(app: Flask, open_as: Open) -> None:
+    page = open_as("admin", viewport={"width": 375, "height": 400}).new_page()
+    page.goto(f"/tasks/{task(app, Task.status == 'failed')}?tab=details")
+    seen = page.locator(".tabs [aria-current]").evaluate("el => el.getBoundingClientRect()")
+    assert seen["left"] >= 0 and seen["right"] <= 375
+    assert page.evaluate("scrollY") == 0
 
 
 @pytest.mark.parametrize("looks", [{"forced_colors": "active"}, {"reduced_motion": "reduce"}, {"color_scheme": "dark"}])
