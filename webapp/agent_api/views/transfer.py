@@ -140,6 +140,7 @@ def _append(task: Task, folder: Path, stream: str, chunk: bodies.Chunk) -> int:
 
 
 def _note(task: Task, lease: Lease, stream: str, size: int) -> None:
+    db.session.expunge(task)  # or it would be read again, which takes as long as all the rest of this
     writing()
     reports.grown(task, lease, stream, size)
     db.session.commit()
