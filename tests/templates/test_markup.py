@@ -45,7 +45,9 @@ def test_what_works_with_htmx_works_without_it(name: str) -> None:
         plain = attributes.keys() & {"href", "action", "formaction"}
         own_event = re.match(r"poll|change|input", attributes.get("hx-trigger") or "")
         scripted = "script-only" in (attributes.get("class") or "").split()
-        assert plain or own_event or scripted, f"{name}: <{tag} {attributes.get('hx-get') or attributes.get('hx-post')}>"
+        assert plain or own_event or scripted, (
+            f"{name}: <{tag} {attributes.get('hx-get') or attributes.get('hx-post')}>"
+        )
 
 
 @pytest.mark.parametrize("name", names())
