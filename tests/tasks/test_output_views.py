@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from sqlalchemy.orm import Session
@@ -15,12 +16,18 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
-from webapp.tasks import lifecycle, output
+from webapp.tasks import lifecycle, output, output_lines
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import End
 from webapp.tasks.models import Task
 
 ROW = re.compile(r'<div class="l" id="(?P<id>[LB]\d+)".*?<span>(?P<html>.*?)</span></div>', re.S)
+
+
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a busy machine lines would stay uncounted: readers are not kept waiting for that."""
+    monkeypatch.setattr(output_lines, "time", SimpleNamespace(monotonic=lambda: 0.0))
 
 
 @pytest.fixture
