@@ -35,7 +35,8 @@ from webapp.schedules import draft, slots
 from webapp.schedules import lifecycle as schedules
 from webapp.schedules.models import Schedule
 from webapp.schedules.states import End
-from webapp.tasks import limits, notes, operations, saved
+from webapp.tasks import limits, notes, operations
+from webapp.tasks.lists import saved
 from webapp.tasks.models import Batch
 
 

@@ -110,7 +110,7 @@ def load_models() -> None:
 
 
 def create_extras(connection: sa.Connection) -> None:
-    for extra in import_module("webapp.tasks.search").EXTRAS:
+    for extra in import_module("webapp.tasks.lists.search").EXTRAS:
         for statement in getattr(extra, connection.dialect.name):
             connection.exec_driver_sql(statement)
 

@@ -12,7 +12,7 @@ from webapp.access.models import Audit
 from webapp.calendars.models import Calendar
 from webapp.db import UtcDateTime
 from webapp.schedules.models import Schedule, Slot
-from webapp.tasks.indexed import LEASED, WAITING
+from webapp.tasks.lists.indexed import LEASED, WAITING
 from webapp.tasks.models import Bite, Task
 
 Question = sa.ColumnElement[bool]

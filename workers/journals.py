@@ -11,7 +11,7 @@ import structlog
 
 from webapp.db import db
 from webapp.events import SYSTEM
-from webapp.tasks import journals
+from webapp.tasks.log import journals
 from webapp.tasks.models import Task
 from workers.intake import Intake
 

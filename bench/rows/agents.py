@@ -23,7 +23,8 @@ from bench.rows.idle import pss, ticks
 from bench.world import Reader
 from webapp import clock, db
 from webapp.events import Actor
-from webapp.tasks import launch, output
+from webapp.tasks import launch
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from webapp.tasks.spec import parse
 from webapp.tasks.states import Trigger

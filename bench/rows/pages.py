@@ -15,7 +15,7 @@ from webapp import db, queue
 from webapp.config import Settings
 from webapp.events import revision_key
 from webapp.tasks import queries
-from webapp.tasks.filters import Filter
+from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 
 KEYS = ("b1", "b2", "c1", "c2", "c3")

@@ -12,7 +12,7 @@ from bench.storm.agents import Fleet
 from bench.storm.load import Accepted
 from bench.storm.site import Site
 from webapp.events import Event
-from webapp.tasks import output
+from webapp.tasks.log import output
 from webapp.tasks.models import Batch, LateResult, Task
 
 ENOUGH = 5  # one host may be frozen or cut off while its clock is wrong

@@ -14,7 +14,8 @@ from bench.storm.schedules import Planned
 from bench.storm.site import Site
 from webapp.config import Settings
 from webapp.schedules.invariants import slots
-from webapp.tasks import invariants, output
+from webapp.tasks import invariants
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from webapp.tasks.states import OPEN, Status
 

@@ -20,7 +20,7 @@ from webapp.config import Settings
 from webapp.events import SYSTEM
 from webapp.library import lifecycle as library
 from webapp.tasks import lifecycle as tasks
-from webapp.tasks import output
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from workers.agent import exits
 

@@ -22,7 +22,7 @@ from webapp.files.models import File
 from webapp.library import lifecycle as library
 from webapp.library.models import Build
 from webapp.library.signing import Signing
-from webapp.tasks import output
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from workers.agent import protocol as p
 from workers.journals import Journals

@@ -25,8 +25,9 @@ from webapp import clock
 from webapp.config import Settings
 from webapp.db import writing_to
 from webapp.files import lifecycle as files
-from webapp.tasks import lifecycle, output
+from webapp.tasks import lifecycle
 from webapp.tasks.lifecycle import End
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 
 

@@ -13,7 +13,8 @@ from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
 from webapp.dashboard import failures
-from webapp.tasks import lifecycle, output
+from webapp.tasks import lifecycle
+from webapp.tasks.log import output
 
 
 def told(cast: Cast, settings: Settings) -> list[tuple[str, int]]:

@@ -11,7 +11,7 @@ from tests.cast import Cast
 from webapp import clock
 from webapp.access.permissions import Permission
 from webapp.dashboard.views import help
-from webapp.tasks import filters
+from webapp.tasks.lists import filters
 from webapp.tasks.reasons import Reason
 from webapp.tasks.states import Status
 

@@ -18,7 +18,7 @@ from webapp.agents import enrolment
 from webapp.agents.models import Agent
 from webapp.config import Settings
 from webapp.events import SYSTEM
-from webapp.tasks import output
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 
 HOSTS = 3

@@ -17,9 +17,10 @@ from tests.pages.looking import change, get, poll, started
 from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
-from webapp.tasks import lifecycle, output
+from webapp.tasks import lifecycle
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import End
+from webapp.tasks.log import output
 
 LINES = 1_000_000 if os.environ.get("MUSTER_FULL") else 100_000  # of 100 bytes
 AT_END = "log => log.scrollHeight - log.scrollTop - log.clientHeight < 40"

@@ -9,7 +9,7 @@ from tests.browser import Browser
 from tests.cast import Cast
 from tests.rest.conftest import Api, Program
 from tests.tasks import made
-from webapp.tasks import filters
+from webapp.tasks.lists import filters
 from webapp.tasks.models import Task
 
 

@@ -16,8 +16,9 @@ from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
 from webapp.rest import follow
-from webapp.tasks import lifecycle, output
+from webapp.tasks import lifecycle
 from webapp.tasks.lifecycle import End
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 
 

@@ -12,7 +12,7 @@ from tests.browser import Browser
 from tests.cast import Cast
 from tests.tasks import made
 from webapp.config import Settings
-from webapp.tasks import output, outputs
+from webapp.tasks.log import output, outputs
 from webapp.tasks.models import Task
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from webapp.tasks.ansi import LONGEST, MOST_SPANS, Marker, Screen, alarming, convert, marker, plain
+from webapp.tasks.log.ansi import LONGEST, MOST_SPANS, Marker, Screen, alarming, convert, marker, plain
 
 SPAN = re.compile(r'<span class="a-\d+(?: a-\d+)*">[^<>]*</span>|[^<>]')
 

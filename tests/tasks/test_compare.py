@@ -11,8 +11,9 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
-from webapp.tasks import compare, lifecycle, output, runs
+from webapp.tasks import compare, lifecycle, runs
 from webapp.tasks.lifecycle import End
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 
 

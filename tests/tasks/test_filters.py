@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from werkzeug.datastructures import MultiDict
 
-from webapp.tasks.filters import Filter, FilterError, parse
+from webapp.tasks.lists.filters import Filter, FilterError, parse
 from webapp.tasks.states import LEASED, WAITING, Status
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -21,8 +21,9 @@ from webapp.commands import doctor
 from webapp.config import Settings
 from webapp.events import Event
 from webapp.files.models import File
-from webapp.tasks import invariants, lifecycle, output
+from webapp.tasks import invariants, lifecycle
 from webapp.tasks.lifecycle import End
+from webapp.tasks.log import output
 from webapp.tasks.models import Batch, Count, Task
 
 

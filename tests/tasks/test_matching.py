@@ -14,8 +14,9 @@ from tests.tasks import made
 from webapp import clock
 from webapp.agents.models import AgentTag
 from webapp.db import db
-from webapp.tasks import filters, matching, queries
-from webapp.tasks.filters import Filter
+from webapp.tasks import queries
+from webapp.tasks.lists import filters, matching
+from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 
 QUERIES = (

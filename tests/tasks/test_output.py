@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from webapp.tasks import output, output_lines, output_view
-from webapp.tasks.output_view import RECORD
+from webapp.tasks.log import output, output_lines, output_view
+from webapp.tasks.log.output_view import RECORD
 from workers.agent import capture
 
 UUID = "0b0f7f6e-0000-4000-8000-000000000000"
@@ -95,7 +95,7 @@ def test_what_was_never_confirmed_is_cut(folder):
 
 def test_a_full_disk_leaves_no_half_piece(folder):
     program = (
-        "import resource, sys; from pathlib import Path; from webapp.tasks import output\n"
+        "import resource, sys; from pathlib import Path; from webapp.tasks.log import output\n"
         "output.append(Path(sys.argv[1]), 'stdout', 0, b'x' * 60_000)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try: output.append(Path(sys.argv[1]), 'stdout', 60_000, b'x' * 60_000)\n"

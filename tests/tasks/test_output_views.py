@@ -16,9 +16,10 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
-from webapp.tasks import lifecycle, output, output_lines
+from webapp.tasks import lifecycle
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import End
+from webapp.tasks.log import output, output_lines
 from webapp.tasks.models import Task
 
 ROW = re.compile(r'<div class="l" id="(?P<id>[LB]\d+)".*?<span>(?P<html>.*?)</span></div>', re.S)

@@ -17,7 +17,8 @@ from webapp.events import SYSTEM, Event
 from webapp.files import lifecycle as files
 from webapp.files import store
 from webapp.files.models import File
-from webapp.tasks import invariants, launch, lifecycle, notes, output, purge, queries
+from webapp.tasks import invariants, launch, lifecycle, notes, purge, queries
+from webapp.tasks.log import output
 from webapp.tasks.models import Batch, Note, Task
 
 KEEP = timedelta(days=90)

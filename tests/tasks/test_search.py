@@ -10,7 +10,8 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.db import scope_to, system_scope
-from webapp.tasks import filters, notes, queries, search
+from webapp.tasks import notes, queries
+from webapp.tasks.lists import filters, search
 
 
 def found(text: str) -> list[str]:

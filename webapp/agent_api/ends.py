@@ -12,8 +12,9 @@ from webapp import clock
 from webapp.agent_api.auth import actor, own_task, writing
 from webapp.agent_api.refusals import refuse
 from webapp.db import db
-from webapp.tasks import journals, lifecycle, output, reports
+from webapp.tasks import lifecycle, reports
 from webapp.tasks.lifecycle import End, Lease
+from webapp.tasks.log import journals, output
 from webapp.tasks.models import Task
 from webapp.tasks.states import NEVER_STARTED, TERMINATED_CODE
 from workers.agent.protocol import MAX_RESULT, MAX_TEXT, CancelledRequest, Code, FailRequest, ResultRequest

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import load_only
 
 from webapp.db import db
-from webapp.tasks import output
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from webapp.tasks.states import Status
 

@@ -14,7 +14,8 @@ from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db
 from webapp.processes import beats
 from webapp.schedules.models import Schedule
-from webapp.tasks import indexed, queries
+from webapp.tasks import queries
+from webapp.tasks.lists import indexed
 from webapp.tasks.models import Ended, Task
 from webapp.tasks.states import Status
 

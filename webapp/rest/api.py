@@ -10,7 +10,7 @@ from webapp.library.manifest import ManifestError
 from webapp.objects.values import FieldErrors
 from webapp.rest import documents
 from webapp.rest.section import sections
-from webapp.tasks.filters import FilterError
+from webapp.tasks.lists.filters import FilterError
 from webapp.tasks.spec import SpecError
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")

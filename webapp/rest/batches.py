@@ -12,7 +12,8 @@ from webapp.rest.shapes import BATCH, CASE
 from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.tasks import FILTERS, WAIT, chosen, launched, made
 from webapp.rest.values import Json, Shape
-from webapp.tasks import queries, rows
+from webapp.tasks import queries
+from webapp.tasks.lists import rows
 from webapp.tasks.models import Batch
 
 section = Section("batches", "Batches", "All the tasks made by one act: one call, one click, one slot of a schedule.")

@@ -19,7 +19,8 @@ from webapp.rest.section import Section
 from webapp.rest.shapes import answered
 from webapp.rest.tasks import FILTERS
 from webapp.rest.values import Json, Many, Named, Shape, Text, Whole
-from webapp.tasks import bulk, filters, queries, rows
+from webapp.tasks import bulk, queries
+from webapp.tasks.lists import filters, rows
 
 section = Section("bulk", "Many tasks at once")
 

@@ -12,8 +12,8 @@ from flask import Flask
 
 from webapp.db import unit
 from webapp.rest.values import Json
+from webapp.tasks.log.output_view import Both, View, open_view
 from webapp.tasks.models import Task
-from webapp.tasks.output_view import Both, View, open_view
 
 PAUSE = 0.2
 LOOK = 0.5  # seconds between two looks at the task

@@ -14,7 +14,8 @@ from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import answered
 from webapp.rest.tasks import found
 from webapp.rest.values import Json, Moment, Shape, Text, Whole
-from webapp.tasks import notes, rows
+from webapp.tasks import notes
+from webapp.tasks.lists import rows
 from webapp.tasks.models import Note, Task
 
 section = Section("notes", "Notes", "What people write about a task. They are found by search.")

@@ -13,9 +13,9 @@ from webapp.rest.reading import asked
 from webapp.rest.section import Section
 from webapp.rest.tasks import found
 from webapp.rest.values import Flag, Text, Value, Whole
-from webapp.tasks import output
+from webapp.tasks.log import output
+from webapp.tasks.log.output_view import open_view
 from webapp.tasks.models import Task
-from webapp.tasks.output_view import open_view
 
 section = Section("output", "Output of a task")
 

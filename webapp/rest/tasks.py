@@ -18,8 +18,9 @@ from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import CASE, TASK, TASK_OR_BATCH
 from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.values import Json, Many, Text, Value, Whole
-from webapp.tasks import filters, kinds, launch, lifecycle, queries, rows, spec
-from webapp.tasks.filters import Filter
+from webapp.tasks import kinds, launch, lifecycle, queries, spec
+from webapp.tasks.lists import filters, rows
+from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Batch, Task
 from webapp.tasks.states import Trigger
 

@@ -21,7 +21,7 @@ from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import EVENT, WHY, answered
 from webapp.rest.tasks import found
 from webapp.rest.values import Flag, Json, Shape, Text
-from webapp.tasks import rows
+from webapp.tasks.lists import rows
 from webapp.tasks.states import WAITING
 
 section = Section("traces", "What a task leaves behind")

@@ -10,7 +10,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from webapp.tasks import ansi, equivalents, output, runs
+from webapp.tasks import equivalents, runs
+from webapp.tasks.log import ansi, output
 from webapp.tasks.models import Task
 
 LINES = 400  # of the end of each output that are compared

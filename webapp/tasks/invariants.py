@@ -18,7 +18,8 @@ from webapp.events import Event
 from webapp.files import store
 from webapp.files.models import File
 from webapp.processes import survivors
-from webapp.tasks import output, states
+from webapp.tasks import states
+from webapp.tasks.log import output
 from webapp.tasks.models import Batch, Count, Edge, LateResult, Note, Task
 from webapp.tasks.states import MOVES, Status
 

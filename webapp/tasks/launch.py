@@ -14,8 +14,9 @@ from webapp.crash import crash_here
 from webapp.db import db, dialect, insert, next_ids, writing
 from webapp.events import SYSTEM, Actor
 from webapp.refusal import Refused
-from webapp.tasks import kinds, moves, retries, search, targets
+from webapp.tasks import kinds, moves, retries, targets
 from webapp.tasks.kinds import Part
+from webapp.tasks.lists import search
 from webapp.tasks.models import Batch, Edge, Task, new_uuid
 from webapp.tasks.spec import ANYONE, OBJECT_SET, Spec, SpecError, Target, error, parse_options, parse_target
 from webapp.tasks.states import Status, Trigger

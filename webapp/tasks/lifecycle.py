@@ -15,7 +15,8 @@ from webapp.crash import crash_here
 from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks import graph, kinds, retries, search, states, wake
+from webapp.tasks import graph, kinds, retries, states, wake
+from webapp.tasks.lists import search
 from webapp.tasks.models import Task
 from webapp.tasks.moves import Lease, hashed, move, ring, update
 from webapp.tasks.reasons import Reason

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from webapp import events
 from webapp.db import db
 from webapp.events import Actor
-from webapp.tasks import mentions, search
+from webapp.tasks import mentions
 from webapp.tasks.lifecycle import Refused, update
+from webapp.tasks.lists import search
 from webapp.tasks.models import Note, NoteRevision, Task
 
 LONGEST = 10_000

@@ -19,7 +19,8 @@ from webapp.db import db
 from webapp.events import SYSTEM, Event
 from webapp.files import store
 from webapp.files.models import File
-from webapp.tasks import counts, output, states
+from webapp.tasks import counts, states
+from webapp.tasks.log import output
 from webapp.tasks.models import Batch, Task
 
 BITE = 200  # chains

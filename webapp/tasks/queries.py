@@ -17,10 +17,10 @@ import sqlalchemy as sa
 from webapp.agents.models import Agent
 from webapp.db import db
 from webapp.objects.models import ObjectTask
-from webapp.tasks import matching
 from webapp.tasks.answers import Answers
-from webapp.tasks.filters import Filter
-from webapp.tasks.matching import where as where
+from webapp.tasks.lists import matching
+from webapp.tasks.lists.filters import Filter
+from webapp.tasks.lists.matching import where as where
 from webapp.tasks.models import Batch, Count, Edge, Note, Task
 from webapp.tasks.of_agents import on_agents as on_agents
 from webapp.tasks.states import BAD, FINAL, LOOKS, OPEN, Status

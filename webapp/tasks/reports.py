@@ -19,8 +19,9 @@ from webapp import events
 from webapp.db import db, upsert
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks import lifecycle, moves, output, states
+from webapp.tasks import lifecycle, moves, states
 from webapp.tasks.lifecycle import End, Lease
+from webapp.tasks.log import output
 from webapp.tasks.models import LateResult, Task
 from webapp.tasks.states import Status
 

@@ -9,7 +9,8 @@ import sqlalchemy as sa
 
 from webapp.db import db
 from webapp.events import Actor
-from webapp.tasks import kinds, moves, search, states
+from webapp.tasks import kinds, moves, states
+from webapp.tasks.lists import search
 from webapp.tasks.models import Task, new_uuid
 from webapp.tasks.reasons import Reason
 from webapp.tasks.states import Status, Trigger

@@ -18,8 +18,8 @@ from webapp.agents.states import REMOVED, SILENCED
 from webapp.db import db
 from webapp.events import SYSTEM
 from webapp.tasks import launch, lifecycle
-from webapp.tasks.indexed import LEASED, STARTED, UNSTARTED, WAITING
 from webapp.tasks.lifecycle import Refused
+from webapp.tasks.lists.indexed import LEASED, STARTED, UNSTARTED, WAITING
 from webapp.tasks.models import Count, Ended, Task
 from webapp.tasks.spec import ANYONE
 from webapp.tasks.states import Status

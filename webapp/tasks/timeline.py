@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from webapp.db import db
 from webapp.events import Event
-from webapp.tasks import rows
+from webapp.tasks.lists import rows
 from webapp.tasks.models import Task
 from webapp.tasks.reasons import ADVICE, Reason
 from webapp.tasks.states import LOOKS, Look, Status

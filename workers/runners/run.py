@@ -25,9 +25,11 @@ from webapp.files import store
 from webapp.plugins import parameters, sealing
 from webapp.plugins import queries as plugins
 from webapp.seal import Seal, SealError
-from webapp.tasks import late, lifecycle, output, search, states
+from webapp.tasks import late, lifecycle, states
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import LEASE, End, Refused
+from webapp.tasks.lists import search
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from webapp.tasks.reasons import Reason
 from workers.agent.record import ExitRecord

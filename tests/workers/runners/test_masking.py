@@ -18,7 +18,8 @@ from webapp.db import writing_to
 from webapp.plugins import catalogue, discovery, lifecycle
 from webapp.plugins.discovery import Plugin
 from webapp.seal import Seal
-from webapp.tasks import launch, output
+from webapp.tasks import launch
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from workers.executor import Executor
 from workers.runners.warm import WarmParent

@@ -19,8 +19,9 @@ from webapp.files import lifecycle as files
 from webapp.files import store
 from webapp.files.models import File
 from webapp.library import builds, packages
-from webapp.tasks import journals, output, reports
+from webapp.tasks import reports
 from webapp.tasks.lifecycle import Lease
+from webapp.tasks.log import journals, output
 from webapp.tasks.models import Task
 from webapp.tasks.spec import Options
 from workers.agent import protocol

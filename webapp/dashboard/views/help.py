@@ -11,7 +11,7 @@ from webapp.access.permissions import ROLES, Permission
 from webapp.dashboard import document as documents
 from webapp.errors import Problem
 from webapp.pages import ROOT
-from webapp.tasks import filters
+from webapp.tasks.lists import filters
 from webapp.tasks.reasons import ADVICE
 from webapp.tasks.states import LOOKS, Status
 

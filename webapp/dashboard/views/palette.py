@@ -14,7 +14,8 @@ from webapp.access.principal import principal
 from webapp.agents.models import Agent
 from webapp.db import db
 from webapp.plugins import queries as plugins
-from webapp.tasks import filters, queries
+from webapp.tasks import queries
+from webapp.tasks.lists import filters
 
 bp = Blueprint("palette", __name__)
 

@@ -14,8 +14,9 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import picker
 from webapp.db import db
-from webapp.tasks import launch, outputs, queries
-from webapp.tasks.filters import Filter
+from webapp.tasks import launch, queries
+from webapp.tasks.lists.filters import Filter
+from webapp.tasks.log import outputs
 from webapp.tasks.models import Batch, new_uuid
 from webapp.tasks.spec import SpecError, parse
 from webapp.tasks.states import FINAL, LOOKS, Status, Trigger

@@ -16,8 +16,8 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db, scope_to
 from webapp.errors import Problem
-from webapp.tasks import filters, rows
-from webapp.tasks.filters import Filter, FilterError
+from webapp.tasks.lists import filters, rows
+from webapp.tasks.lists.filters import Filter, FilterError
 from webapp.tasks.models import Task
 
 bp = Blueprint("export", __name__, url_prefix="/tasks")

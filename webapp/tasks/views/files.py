@@ -16,7 +16,7 @@ from webapp.files import archive, store
 from webapp.files import queries as files
 from webapp.files.models import File
 from webapp.tasks import launch, queries
-from webapp.tasks.filters import Filter
+from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 from webapp.tasks.spec import FILES, Spec, SpecError, Target
 from webapp.tasks.states import Trigger

@@ -12,9 +12,10 @@ from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.schedules import queries as schedules
-from webapp.tasks import columns, filters, menus, queries, saved
-from webapp.tasks.address import Address
-from webapp.tasks.filters import Filter, FilterError
+from webapp.tasks import queries
+from webapp.tasks.lists import columns, filters, menus, saved
+from webapp.tasks.lists.address import Address
+from webapp.tasks.lists.filters import Filter, FilterError
 from webapp.tasks.models import Batch
 from webapp.tasks.queries import Page
 

@@ -16,8 +16,8 @@ from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.security import here
-from webapp.tasks import columns, saved
-from webapp.tasks.address import Address
+from webapp.tasks.lists import columns, saved
+from webapp.tasks.lists.address import Address
 from webapp.tasks.models import SavedView
 
 bp = Blueprint("my_tasks", __name__, url_prefix="/tasks")

@@ -11,13 +11,13 @@ from webapp import htmx
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.errors import Problem
-from webapp.tasks import log_page, output
-from webapp.tasks.log_page import STREAMS
+from webapp.tasks.log import log_page, output
+from webapp.tasks.log.log_page import STREAMS
+from webapp.tasks.log.output_alarms import alarms
+from webapp.tasks.log.output_lines import Found
+from webapp.tasks.log.output_shown import Shown, place
+from webapp.tasks.log.output_view import open_view
 from webapp.tasks.models import Task
-from webapp.tasks.output_alarms import alarms
-from webapp.tasks.output_lines import Found
-from webapp.tasks.output_shown import Shown, place
-from webapp.tasks.output_view import open_view
 
 bp = Blueprint("task_output", __name__, url_prefix="/tasks")
 

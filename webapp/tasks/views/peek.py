@@ -10,8 +10,9 @@ from markupsafe import Markup
 from webapp import htmx
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
-from webapp.tasks import output, queries
-from webapp.tasks.ansi import Screen
+from webapp.tasks import queries
+from webapp.tasks.log import output
+from webapp.tasks.log.ansi import Screen
 from webapp.tasks.models import Batch, Task
 
 bp = Blueprint("task_peek", __name__, url_prefix="/tasks")

@@ -14,9 +14,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from webapp.tasks.output_lines import Found, Line, Window, find, line_offset, window
-from webapp.tasks.output_marks import forget
-from webapp.tasks.output_view import NUMBERS, RECORD, Index, open_view
+from webapp.tasks.log.output_lines import Found, Line, Window, find, line_offset, window
+from webapp.tasks.log.output_marks import forget
+from webapp.tasks.log.output_view import NUMBERS, RECORD, Index, open_view
 
 __all__ = [
     "FILES", "Conflict", "Found", "Gap", "Line", "Window", "append", "chunks", "digest", "ends", "find", "folder",

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
-from webapp.tasks import output
+from webapp.tasks.log import output
+from webapp.tasks.log.output_shown import Shown, Viewer, place
 from webapp.tasks.models import Task
-from webapp.tasks.output_shown import Shown, Viewer, place
 
 STREAMS = {"both": "All", "stdout": "stdout", "stderr": "stderr"}
 

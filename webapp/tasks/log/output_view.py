@@ -17,7 +17,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from webapp.tasks.output_marks import Mark, Marks
+from webapp.tasks.log.output_marks import Mark, Marks
 
 # As workers/agent/capture.py has it: milliseconds since the start, stream, offset, length.
 RECORD = struct.Struct("<IBQI")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from webapp.tasks import output
+from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from webapp.tasks.queries import Row
 from webapp.tasks.states import FINAL

@@ -16,9 +16,9 @@ from typing import NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
-from webapp.tasks import ansi, output
-from webapp.tasks.ansi import Screen
-from webapp.tasks.output_lines import Line, Window
+from webapp.tasks.log import ansi, output
+from webapp.tasks.log.ansi import Screen
+from webapp.tasks.log.output_lines import Line, Window
 
 LINES = 500  # of a window, and of a chunk
 BYTES = 256 * 1024

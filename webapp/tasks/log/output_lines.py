@@ -12,8 +12,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from webapp.tasks.output_marks import Marks
-from webapp.tasks.output_view import View, open_view
+from webapp.tasks.log.output_marks import Marks
+from webapp.tasks.log.output_view import View, open_view
 
 LONGEST_SHOWN = 16 * 1024  # bytes of a line
 _BREAK = 1024 * 1024

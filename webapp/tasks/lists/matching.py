@@ -11,9 +11,9 @@ from sqlalchemy.dialects.postgresql import JSONB
 from webapp.access.models import Organization
 from webapp.agents.models import Agent, AgentTag
 from webapp.db import Scope, db, dialect
-from webapp.tasks.filters import Filter
+from webapp.tasks.lists.filters import Filter
+from webapp.tasks.lists.search import matching_words
 from webapp.tasks.models import Batch, Mention, Task
-from webapp.tasks.search import matching_words
 
 Condition = sa.ColumnElement[bool]
 

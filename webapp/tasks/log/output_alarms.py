@@ -6,10 +6,10 @@ import re
 import time
 from pathlib import Path
 
-from webapp.tasks import output
-from webapp.tasks.ansi import ALARM
-from webapp.tasks.output_lines import Found, Line
-from webapp.tasks.output_view import open_view
+from webapp.tasks.log import output
+from webapp.tasks.log.ansi import ALARM
+from webapp.tasks.log.output_lines import Found, Line
+from webapp.tasks.log.output_view import open_view
 
 _BITE = 1024 * 1024
 _WORD = 16  # bytes: a word may lie across two bites

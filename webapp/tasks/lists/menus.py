@@ -10,7 +10,7 @@ from webapp.access.principal import Principal
 from webapp.agents import queries as agents
 from webapp.plugins.catalogue import catalogue
 from webapp.tasks import kinds, queries
-from webapp.tasks.address import Address
+from webapp.tasks.lists.address import Address
 from webapp.tasks.reasons import ADVICE, Reason
 from webapp.tasks.states import LOOKS, STARTED, WAITING, Outcome, Status, Trigger
 

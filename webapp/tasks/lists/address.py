@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from werkzeug.datastructures import MultiDict
 
-from webapp.tasks.filters import KEYS, PEOPLE, SYNONYMS, quoted
+from webapp.tasks.lists.filters import KEYS, PEOPLE, SYNONYMS, quoted
 
 SIZES = (25, 50, 100)
 SPAN = re.compile(r"\d+\s*[smhdw]?", re.I)

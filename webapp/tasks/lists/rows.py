@@ -8,8 +8,8 @@ import sqlalchemy as sa
 
 from webapp.db import db
 from webapp.events import Event
-from webapp.tasks.filters import Filter
-from webapp.tasks.matching import Part, in_order
+from webapp.tasks.lists.filters import Filter
+from webapp.tasks.lists.matching import Part, in_order
 from webapp.tasks.models import Batch, Note, Task
 
 Place = tuple[int, int]  # batch and task: where a piece of the list begins
