@@ -7,12 +7,12 @@ import os
 import shutil
 import sys
 import tempfile
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from weakref import WeakSet
 
 import hypothesis
 import pytest
@@ -45,7 +45,7 @@ structlog.configure(
     ]
 )
 
-ENGINES: WeakSet[Engine] = WeakSet()
+ENGINES: deque[Engine] = deque(maxlen=32)  # the latest: a thread that a test left behind may still open connections
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -83,7 +83,7 @@ def statements_compiled_once() -> None:
             engine._compiled_cache.capacity = 10_000
         known = first[engine.dialect.name]
         engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
-        ENGINES.add(engine)
+        ENGINES.append(engine)
         return engine
 
     db._make_engine = remembered
@@ -134,7 +134,6 @@ def database_url(source: Any, tmp_path: Path) -> Iterator[str]:
         yield url
         for engine in list(ENGINES):
             engine.dispose()  # also those of apps that a test made by itself
-        ENGINES.clear()
 
 
 @pytest.fixture

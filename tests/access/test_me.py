@@ -32,8 +32,8 @@ def test_a_bad_address_comes_back(vera: Browser) -> None:
 
 def test_preferences_are_kept_one_by_one(vera: Browser, session: Session, cast: Cast) -> None:
     assert vera.htmx("POST", "/me/prefs", data={"theme": "dark"}).status_code == 204
-    assert vera.htmx("POST", "/me/prefs", data={"split": "55", "live": "0"}).status_code == 204
-    assert session.get_one(User, cast.id("vera")).prefs == {"theme": "dark", "split": 55, "live": 0}
+    assert vera.htmx("POST", "/me/prefs", data={"density": "compact", "live": "0"}).status_code == 204
+    assert session.get_one(User, cast.id("vera")).prefs == {"theme": "dark", "density": "compact", "live": 0}
     assert 'data-theme="dark"' in vera.get("/me").text
 
 
@@ -67,7 +67,7 @@ def test_the_form_can_turn_a_box_off(vera: Browser, session: Session, cast: Cast
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("theme", "neon"), ("live", "1"), ("split", "99"), ("split", "x"), ("tz", "Mars/Olympus"), ("shortcuts", "maybe"),
+    [("theme", "neon"), ("live", "1"), ("density", "none"), ("tz", "Mars/Olympus"), ("shortcuts", "maybe"),
      ("columns", "[]"), ("columns", "{"), ("columns", '{"a": 1}'), ("rail", "")],
 )  # fmt: skip
 def test_anything_else_is_refused(vera: Browser, session: Session, cast: Cast, name: str, value: str) -> None:

@@ -96,16 +96,26 @@ def plugins(tmp_path: Path) -> Callable[[str, str], str]:
     return write
 
 
+def both_on_one_port() -> tuple[socket.socket, socket.socket]:
+    """A port that is free for one may be somebody else's for the other."""
+    while True:
+        tcp, udp = socket.create_server(("127.0.0.1", 0)), socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            udp.bind(tcp.getsockname())
+            return tcp, udp
+        except OSError:
+            tcp.close()
+            udp.close()
+
+
 class DnsServer:
     """Answers from `zone`, {(name, type): [text, …]}; over UDP and TCP, on one port."""
 
     def __init__(self) -> None:
         self.zone: dict[tuple[str, str], list[str]] = {}
         self.rcode: dict[str, int] = {}
-        self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.udp.bind(("127.0.0.1", 0))
+        self.tcp, self.udp = both_on_one_port()
         self.address = f"127.0.0.1:{self.udp.getsockname()[1]}"
-        self.tcp = socket.create_server(self.udp.getsockname())
 
     def answer(self, wire: bytes, limit: int) -> bytes:
         query = dns.message.from_wire(wire)
