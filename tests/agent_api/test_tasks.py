@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
@@ -12,10 +14,11 @@ from tests.agent_api.caller import Caller, Held
 from tests.agent_api.conftest import Enrolled
 from tests.cast import Cast
 from tests.tasks import made
+from tests.workers.processes import until
 from webapp import clock
 from webapp.agents import lifecycle
 from webapp.agents.models import Agent
-from webapp.db import unit
+from webapp.db import dialect, unit
 from webapp.events import SYSTEM
 from webapp.library.signing import Signing
 from webapp.plugins import catalogue
@@ -367,6 +370,25 @@ def test_a_late_word_of_an_older_lease_changes_nothing(caller: Caller, task: Tas
     assert new.result().json == {"accepted": "late"}
     session.refresh(task)
     assert task.status == "completed"
+
+
+def test_a_word_that_meets_the_move_that_gives_the_task_up_is_believed(
+    app: Flask, held: Held, task: Task, session: Session
+) -> None:
+    number = task.id
+    session.rollback()
+    with ThreadPoolExecutor(1) as pool:
+        with unit(app, "caretaker") as other:
+            tasks.lose(other.get_one(Task, number), SYSTEM, clock.now())
+            answer = pool.submit(held.result)
+            until(lambda: dialect() == "sqlite" or answer.done() or waits(other))
+        assert answer.result().json == {"accepted": "late"}
+    session.refresh(task)
+    assert (task.status, task.late) == ("completed", True)
+
+
+def waits(session: Session) -> bool:
+    return bool(session.scalar(sa.text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
 def test_evidence_is_bounded(held: Held, task: Task, session: Session) -> None:

@@ -53,9 +53,10 @@ def reading() -> None:
     db.session().info["reading"] = True
 
 
-def own_task(task_id: str) -> Task:
-    """Another agent's task is not there."""
-    task = db.session.scalar(sa.select(Task).where(Task.uuid == task_id, Task.agent_id == g.agent.id))
+def own_task(task_id: str, lock: bool = False) -> Task:
+    """Another agent's task is not there. `lock`: nobody else moves it until this request has."""
+    found = sa.select(Task).where(Task.uuid == task_id, Task.agent_id == g.agent.id)
+    task = db.session.scalar(found.with_for_update() if lock else found)
     if task is None:
         refuse(404, Code.NOT_FOUND, "There is no such task for this agent")
     g.task = task

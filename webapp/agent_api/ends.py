@@ -59,7 +59,7 @@ def _hand_in(
 ) -> bool:
     uuid, now = task.uuid, clock.now()
     writing()
-    task = own_task(uuid)
+    task = own_task(uuid, lock=True)  # whoever gives it up in this instant must not make the word a stale one
     late = reports.hand_in(task, lease, verb, end, body, actor(), now)
     if differing:
         reports.note_difference(task, differing, actor(), now)
