@@ -263,9 +263,7 @@ class ClaimedTask(Message):
     data: dict[str, Any]
     options: TaskOptions
     organization: str
-    secrets: dict[str, str] = field(
-        default_factory=dict
-    )  # masked in output; environment, but for SETTING and PARAMETER
+    secrets: dict[str, str] = field(default_factory=dict)  # masked in output; environment, but for the two kinds above
     manifest: Optional[dict[str, Any]] = None  # {"manifest": {…}, "signature": "…"}: verify.check
     download: Optional[str] = None  # a path of this server
     command_signature: Optional[dict[str, Any]] = None  # {"command": {…}, "signature": "…"}: verify.check_command
