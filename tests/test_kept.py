@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from flask import Flask, render_template_string
+from jinja2 import FileSystemLoader
 
 from webapp.kept import Kept, pieces
 from webapp.security import csrf_token, masked
@@ -20,6 +23,14 @@ def test_the_same_values_are_made_once(app: Flask) -> None:
             "a &lt;b&gt;1",
             "c2",
         ]
+
+
+def test_macros_of_one_name_in_two_templates_are_two(app: Flask, tmp_path: Path) -> None:
+    for name in ("ships", "cats"):
+        (tmp_path / name).write_text(f"{{% macro head(n) %}}{{{{ n }}}} {name}{{% endmacro %}}{{{{ kept(head, 2) }}}}")
+    env = app.jinja_env.overlay(loader=FileSystemLoader(tmp_path))
+    with app.test_request_context():
+        assert [env.get_template(name).render() for name in ("ships", "cats")] == ["2 ships", "2 cats"]
 
 
 def test_each_reader_gets_their_own_form_token(app: Flask) -> None:

@@ -69,7 +69,7 @@ def init(app: Flask) -> None:
 
 @pass_context
 def kept(context: Context, what: str | Macro, *values: Any) -> Markup:
-    key = (what if isinstance(what, str) else what.name, *map(_frozen, values))
+    key = (what if isinstance(what, str) else _whole_name(what), *map(_frozen, values))
     piece = pieces.get(key)
     if piece is None:
         with masked():
@@ -77,6 +77,11 @@ def kept(context: Context, what: str | Macro, *values: Any) -> Markup:
         piece = Piece(markup, MASK in markup)
         pieces.put(key, piece)
     return piece.markup.replace(MASK, csrf_token()) if piece.masked else piece.markup
+
+
+def _whole_name(macro: Macro) -> Hashable:
+    """Two templates may each have a macro of the same name."""
+    return macro._func.__code__.co_filename, macro.name
 
 
 def _included(context: Context, name: str) -> str:

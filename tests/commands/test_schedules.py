@@ -59,7 +59,7 @@ def test_one_is_made_looked_at_and_deleted(muster: Muster, api: Api, session: Se
     assert stored["spec"]["options"] == {"execution_timeout": 90}
     assert muster("schedules", "delete", "disk", "--yes").returncode == 4, "an operator has no right to"
     admin = api("admin").token
-    assert muster("schedules", "delete", "disk", "--yes", MUSTER_TOKEN=admin).stdout == "disk was deleted\n"
+    assert muster("schedules", "delete", "disk", "--yes", MUSTER_TOKEN=admin).stdout == "Disk was deleted\n"
     assert muster("schedules").stdout == ""
 
 

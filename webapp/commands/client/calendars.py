@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from webapp.commands.client import printing
+from webapp.commands.client import named, printing
 from webapp.commands.client.named import id_of
 from webapp.commands.client.profile import talks
-from webapp.commands.client.server import Json, Server, path_of
+from webapp.commands.client.server import Json, Server
 from webapp.commands.exits import USAGE, Exit
 
 HEADS = ("ID", "NAME", "ON A DAY OFF")
@@ -110,11 +110,7 @@ def remove(server: Server, calendar: str, dates: tuple[str, ...]) -> None:
 @talks
 def delete(server: Server, calendar: str, yes: bool) -> None:
     """Delete a CALENDAR that no schedule follows."""
-    number = _id(server, calendar)
-    if not yes:
-        click.confirm(f"Delete {calendar}?", abort=True)
-    server.send("DELETE", path_of(("calendars", number, ""))).read()
-    click.echo(f"{calendar} was deleted")
+    named.delete(server, "calendars", _id(server, calendar), calendar, yes)
 
 
 def _id(server: Server, said: str) -> str:

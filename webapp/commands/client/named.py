@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from webapp.commands.client.server import Server
+import click
+
+from webapp.commands.client.server import Server, path_of
 from webapp.commands.exits import NOT_FOUND, USAGE, Exit
 
 
@@ -19,3 +21,10 @@ def id_of(server: Server, nouns: str, said: str, **query: Any) -> str:
         text = f'{many} called "{said}". Name its id; `muster {nouns}` lists them'
         raise Exit(USAGE if found else NOT_FOUND, text)
     return str(found[0]["id"])
+
+
+def delete(server: Server, nouns: str, number: str, said: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(f"Delete {said}?", abort=True)
+    server.send("DELETE", path_of((nouns, number, ""))).read()
+    click.echo(f"{said} was deleted")

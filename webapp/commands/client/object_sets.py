@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import click
 
-from webapp.commands.client import printing
+from webapp.commands.client import named, printing
 from webapp.commands.client.named import id_of
 from webapp.commands.client.profile import talks
-from webapp.commands.client.server import Json, Server, path_of
+from webapp.commands.client.server import Json, Server
 
 HEADS = ("ID", "NAME", "TYPE", "MEMBERS", "QUERY")
 
@@ -62,8 +62,4 @@ def create(
 @talks
 def delete(server: Server, object_set: str, yes: bool) -> None:
     """Delete an OBJECT_SET. Its objects stay; schedules that run on it find no members any more."""
-    number = id_of(server, "object-sets", object_set)
-    if not yes:
-        click.confirm(f"Delete {object_set}?", abort=True)
-    server.send("DELETE", path_of(("object-sets", number, ""))).read()
-    click.echo(f"{object_set} was deleted")
+    named.delete(server, "object-sets", id_of(server, "object-sets", object_set), object_set, yes)

@@ -9,10 +9,10 @@ from typing import Any
 
 import click
 
-from webapp.commands.client import printing, what
+from webapp.commands.client import named, printing, what
 from webapp.commands.client.named import id_of
 from webapp.commands.client.profile import talks
-from webapp.commands.client.server import Json, Server, path_of
+from webapp.commands.client.server import Json, Server
 from webapp.commands.client.what import says_what
 from webapp.commands.exits import USAGE, Exit
 
@@ -138,10 +138,7 @@ def run_missed(server: Server, slots: tuple[str, ...]) -> None:
 def delete(server: Server, schedule: str, yes: bool) -> None:
     """Delete a SCHEDULE. Its tasks stay; those that wait are cancelled."""
     number = _id(server, schedule)
-    if not yes:
-        click.confirm(f"Delete {server.get('schedules', number, '')['name']}?", abort=True)
-    server.send("DELETE", path_of(("schedules", number, ""))).read()
-    click.echo(f"{schedule} was deleted")
+    named.delete(server, "schedules", number, server.get("schedules", number, "")["name"], yes)
 
 
 @schedules.command()

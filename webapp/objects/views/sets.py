@@ -42,9 +42,10 @@ def index() -> Response:
     q, now = request.args.get("q", "").strip()[:120], clock.now()
     wanted = sets.listed().where(ObjectSet.name.icontains(q, autoescape=True)).order_by(ObjectSet.name, ObjectSet.id)
     found = db.session.scalars(wanted.limit(MOST)).all()
+    told = [(each, number, sets.problem(each)) for each, number in zip(found, sets.counts(found, now), strict=True)]
     return htmx.page(
-        "objects/sets.html", "objects/_sets.html",
-        sets=[(each, number, sets.problem(each)) for each, number in zip(found, sets.counts(found, now), strict=True)], q=q, types=types.OBJECT_TYPES, names={org.id: org.name for org in principal.orgs},
+        "objects/sets.html", "objects/_sets.html", sets=told, q=q, types=types.OBJECT_TYPES,
+        names={org.id: org.name for org in principal.orgs},
     )  # fmt: skip
 
 
