@@ -48,6 +48,22 @@ def test_the_filters_are_the_address(client: Browser, query: str, hosts: set[str
     assert set(re.findall(r'id="a-[^"]+" href="[^"]+">([^<]+)<', page)) == hosts
 
 
+def test_any_of_what_is_ticked_matches_and_each_can_be_taken_away(
+    client: Browser, session: Session, cast: Cast
+) -> None:
+    for name, os, arch in (("a", "linux", "amd64"), ("b", "darwin", "arm64"), ("c", "windows", "amd64")):
+        made.agent(cast.acme, name, os=os, arch=arch, version=f"1.{name}")
+    asked = "arch=amd64&arch=arm64&os=darwin&os=linux&version=1.a&version=1.b"
+    page = client.login("admin").get(f"/agents?{asked}").get_data(as_text=True)
+    assert re.findall(r'id="a-[^"]+" href="[^"]+">([^<]+)<', page) == ["a", "b"]
+    assert f'data-query="{asked.replace("&", "&amp;")}"' in page
+    chips = dict(re.findall(r'class="chip" href="([^"]+)"><span class="word">([^<]+)<', page))
+    without = asked.replace("os=darwin&", "").replace("&", "&amp;")
+    assert len(chips) == 6 and chips[f"/agents?{without}"] == "Platform: darwin"
+    told = client.htmx("POST", "/agents/bulk", data={"do": "pause", "scope": "matching", "query": asked})
+    assert "2 agents changed" in told.headers["HX-Trigger"]
+
+
 def test_an_empty_fleet_says_what_to_do(client: Browser, session: Session) -> None:
     assert "No agents connected" in client.login("admin").get("/agents").get_data(as_text=True)
     assert "Add agent" not in client.login("viewer").get("/agents").get_data(as_text=True)
@@ -188,12 +204,14 @@ def test_what_the_picker_offers_is_filtered_and_ticked_at_once(client: Browser, 
         return re.findall(r'class="grow">(\S+)', page), page.count("checked>")
 
     assert offered("agent_os=darwin") == (["mac-1"], 0)
+    assert offered("agent_os=darwin&agent_os=linux") == (["mac-1", "web-1", "web-2"], 0)
     assert offered("target_tags=linux all&match=all") == (["web-1", "web-2"], 0)
     assert offered("agent_q=web&pick=all") == (["web-1", "web-2"], 2)
     mac = queries.named(["mac-1"], cast.acme)[0][0].uuid
     assert offered(f"agent_q=web&pick=all&agent={mac}")[1] == 3
     assert offered(f"agent_os=darwin&pick=none&agent={mac}") == (["mac-1"], 0)
-    assert "Any platform" in client.get("/adhoc").get_data(as_text=True)
+    form = client.get("/adhoc").get_data(as_text=True)
+    assert [f'id="agent-os-{os}"' in form for os in ("darwin", "linux")] == [True, True]
 
 
 @pytest.mark.parametrize(("skew", "words"), [

@@ -45,6 +45,7 @@ def test_they_are_found_by_what_they_are(api: Api, fleet: list[Agent]) -> None:
     assert names(program, "presence=online") == names(program, "instance=eu") == ["web-1"]
     assert names(program, "presence=offline&presence=never") == ["web-2", "db-1"]
     assert names(program, "os=darwin&arch=arm64") == ["db-1"]
+    assert names(program, "os=darwin&os=linux&version=0.1.0") == ["web-1"]
     assert names(program, "capability=run_as") == []
     assert names(program, "org=acme&limit=1") == ["web-1"]
     assert program.get("/agents/?org=globex").json["errors"][0]["field"] == "org"

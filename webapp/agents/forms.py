@@ -20,6 +20,7 @@ from webapp.agents.models import Agent
 from webapp.agents.queries import Filter
 from webapp.agents.states import Presence, State
 
+SEVERAL = ("os", "arch", "version", "instance")  # fields of the filter of which any may be meant
 LIVES = {"15": "15 minutes", "60": "1 hour", "1440": "1 day", "10080": "7 days"}
 
 
@@ -56,13 +57,17 @@ def filter_of(args: MultiDict[str, str]) -> Filter:
         q=args.get("q", "").strip()[:200],
         presence=frozenset(Presence(word) for word in args.getlist("presence") if word in set(map(str, Presence))),
         states=frozenset(State(word) for word in args.getlist("state") if word in set(map(str, State))),
-        tags=tuple(dict.fromkeys(word for word in args.getlist("tag") if word)),
+        tags=_each(args, "tag"),
         match="all" if args.get("match") == "all" else "any",
-        os=args.get("os", ""),
-        arch=args.get("arch", ""),
-        version=args.get("version", ""),
-        instance=args.get("instance", ""),
+        os=_each(args, "os"),
+        arch=_each(args, "arch"),
+        version=_each(args, "version"),
+        instance=_each(args, "instance"),
     )
+
+
+def _each(args: MultiDict[str, str], name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(word for word in args.getlist(name) if word))
 
 
 def meant(form: MultiDict[str, str], now: datetime) -> list[Agent]:
@@ -76,5 +81,5 @@ def pairs_of(chosen: Filter) -> list[tuple[str, Any]]:
     """The filter as a query string's pairs, in one order."""
     found = [("presence", str(p)) for p in chosen.presence] + [("state", str(s)) for s in chosen.states]
     found += [("tag", tag) for tag in chosen.tags] + ([("match", "all")] if chosen.match == "all" else [])
-    names = ("q", "os", "arch", "version", "instance")
-    return sorted([*found, *((name, getattr(chosen, name)) for name in names if getattr(chosen, name))])
+    found += [(name, value) for name in SEVERAL for value in getattr(chosen, name)]
+    return sorted([*found, *([("q", chosen.q)] if chosen.q else [])])

@@ -27,7 +27,7 @@ class Picker:
     match: str = "any"
     q: str = ""
     online: bool = False
-    os: str = ""
+    os: list[str] = field(default_factory=list)
     agents: list[Agent] = field(default_factory=list)
     more: int = 0
     platforms: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ def chosen(form: MultiDict[str, str]) -> Picker:
     return Picker(
         mode=mode if mode in MODES else "agents", checked=list(dict.fromkeys(form.getlist("agent"))),
         tags=words(" ".join(form.getlist("target_tags"))), match="all" if form.get("match") == "all" else "any",
-        q=form.get("agent_q", "").strip()[:200], online=form.get("agent_online") == "1", os=form.get("agent_os", "")[:32],
+        q=form.get("agent_q", "").strip()[:200], online=form.get("agent_online") == "1", os=[os for os in form.getlist("agent_os") if os],
     )  # fmt: skip
 
 

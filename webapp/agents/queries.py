@@ -19,17 +19,17 @@ COUNT_CAP = 10_000
 
 @dataclass(frozen=True)
 class Filter:
-    """What a list shows. Empty fields do not limit it; `tags` with `match` "all" or "any"."""
+    """What a list shows. Empty fields do not limit it, several values mean any of them; `tags` by `match`, "all" or "any"."""
 
     q: str = ""
     presence: frozenset[Presence] = frozenset()
     states: frozenset[State] = frozenset()
     tags: tuple[str, ...] = ()
     match: str = "any"
-    os: str = ""
-    arch: str = ""
-    version: str = ""
-    instance: str = ""
+    os: tuple[str, ...] = ()
+    arch: tuple[str, ...] = ()
+    version: tuple[str, ...] = ()
+    instance: tuple[str, ...] = ()
     capability: str = ""
     organization_ids: frozenset[int] = frozenset()
     removed: bool = False
@@ -156,17 +156,17 @@ def where(chosen: Filter, now: datetime) -> sa.Select[Agent]:
         found = found.where(Agent.organization_id.in_(chosen.organization_ids))
     for column in (Agent.os, Agent.arch, Agent.version, Agent.instance):
         if wanted := getattr(chosen, column.key):
-            found = found.where(column == wanted)
+            found = found.where(column.in_(wanted))
     return found
 
 
 def options(
-    q: str = "", tags: Sequence[str] = (), match: str = "any", online: bool = False, platform: str = "",
+    q: str = "", tags: Sequence[str] = (), match: str = "any", online: bool = False, platforms: Sequence[str] = (),
     checked: Collection[str] = (), limit: int = 200, *, organization_id: int, now: datetime,
 ) -> tuple[list[Agent], int]:  # fmt: skip
     """For the agent selector: those that are ticked first, then the matches; and how many more there are."""
     presence = frozenset({Presence.ONLINE}) if online else frozenset()
-    chosen = Filter(q=q, tags=tuple(tags), match=match, presence=presence, os=platform,
+    chosen = Filter(q=q, tags=tuple(tags), match=match, presence=presence, os=tuple(platforms),
                     states=frozenset(TARGETED), organization_ids=frozenset({organization_id}))  # fmt: skip
     ticked = sa.case((Agent.uuid.in_(checked), 0), else_=1) if checked else sa.literal(1)
     found = where(chosen, now)

@@ -76,10 +76,10 @@ FILTERS: dict[str, Value] = {
     "state": Many(of=Text(choices=tuple(State))),
     "tag": Many(of=Text(), about="Several: any of them, or with `match=all` all."),
     "match": Text(choices=("any", "all"), default="any"),
-    "os": Text(),
-    "arch": Text(),
-    "version": Text(),
-    "instance": Text(),
+    "os": Many(of=Text(), about="Several: any of them, as in `arch`, `version` and `instance`."),
+    "arch": Many(of=Text()),
+    "version": Many(of=Text()),
+    "instance": Many(of=Text()),
     "capability": Text(about="A type of task that it runs."),
     "org": Many(of=Text(), about="Short names of organizations."),
 }
@@ -154,13 +154,15 @@ def heartbeats(agent_id: str) -> Json:
 
 def chosen(given: Json) -> Filter:
     """What a list shows, or an act on all that match means."""
-    words = ("q", "match", "os", "arch", "version", "instance", "capability")
+    words, lists = ("q", "match", "capability"), ("os", "arch", "version", "instance")
+    parts: Any = {name: given[name] for name in words if name in given}
+    parts |= {name: tuple(given.get(name, ())) for name in lists}
     return Filter(
         presence=frozenset(Presence(word) for word in given.get("presence", ())),
         states=frozenset(State(word) for word in given.get("state", ())),
         tags=tuple(given.get("tag", ())),
         organization_ids=_organizations(given.get("org", ())),
-        **{name: given[name] for name in words if name in given},
+        **parts,
     )
 
 

@@ -12,7 +12,7 @@ from webapp.access.guards import may, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import lifecycle, queries
-from webapp.agents.forms import filter_of, meant, pairs_of, words
+from webapp.agents.forms import SEVERAL, filter_of, meant, pairs_of, words
 from webapp.agents.models import Agent
 from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
@@ -45,7 +45,7 @@ def context() -> dict[str, Any]:
         "page": page, "now": now, "chosen": chosen, "total": queries.count(chosen, now), "looks": PRESENCE_LOOKS,
         "doing": tasks.on_agents([agent.id for agent in page.agents]), "states": STATE_LOOKS, "presences": queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ)),
         "pills": pills(chosen, now), "menus": menus(chosen), "names": names, "here": address(chosen, per), "link": link,
-        "pairs": pairs_of(chosen), "per": per, "sizes": [(n, link(chosen, per=n), n == per) for n in SIZES],
+        "pairs": pairs_of(chosen), "chips": chips(chosen), "per": per, "sizes": [(n, link(chosen, per=n), n == per) for n in SIZES],
     }  # fmt: skip
 
 
@@ -70,12 +70,32 @@ def pills(chosen: queries.Filter, now: Any) -> list[dict[str, Any]]:
     return found
 
 
+LABELS = {
+    "presence": "Presence", "state": "State", "tag": "Tag", "os": "Platform", "arch": "Architecture", "version": "Version",
+    "instance": "Instance",
+}  # fmt: skip
+
+
+def chips(chosen: queries.Filter) -> list[dict[str, str]]:
+    """What is filtered beside the search box, each with the address without it."""
+    pairs = pairs_of(chosen)
+    looks = {str(key): look.label for key, look in (PRESENCE_LOOKS | STATE_LOOKS).items()}
+    return [
+        {
+            "label": f"{LABELS[name]}: {looks[value] if name in ('presence', 'state') else value}",
+            "href": f"/agents?{urlencode([pair for pair in pairs if pair != (name, value)])}",
+        }
+        for name, value in pairs
+        if name in LABELS
+    ]
+
+
 def menus(chosen: queries.Filter) -> list[tuple[str, str, list[tuple[str, str]], list[str]]]:
     tags = [(tag, f"{tag} ({count})") for tag, count in queries.tags_in_use()]
     found = [("tag", "Tag", tags, list(chosen.tags))]
     found.append(("state", "State", [(s, STATE_LOOKS[s].label) for s in State], [str(s) for s in chosen.states]))
-    for name, label in (("os", "Platform"), ("arch", "Architecture"), ("version", "Version"), ("instance", "Instance")):
-        found.append((name, label, [(v, v) for v in queries.values(name)], [v for v in (getattr(chosen, name),) if v]))
+    for name in SEVERAL:
+        found.append((name, LABELS[name], [(v, v) for v in queries.values(name)], list(getattr(chosen, name))))
     return found
 
 
