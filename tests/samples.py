@@ -35,9 +35,11 @@ from webapp.schedules import draft, slots
 from webapp.schedules import lifecycle as schedules
 from webapp.schedules.models import Schedule
 from webapp.schedules.states import End
-from webapp.tasks import limits, notes, operations
+from webapp.tasks import limits
+from webapp.tasks.bulk import operations
 from webapp.tasks.lists import saved
 from webapp.tasks.models import Batch
+from webapp.tasks.notes import lifecycle as notes
 
 
 def username(organization_id: int) -> str:

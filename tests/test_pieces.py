@@ -14,7 +14,7 @@ from tests.tasks import made
 from tests.test_routes import Urls, routes
 from webapp.db import writing_to
 from webapp.events import Actor
-from webapp.tasks import notes
+from webapp.tasks.notes import lifecycle as notes
 
 HOPS = 3
 # Documents for programs: no pages, and no pieces of one either.

@@ -103,10 +103,10 @@ def _in_the_models(_object: object, name: str | None, kind: str, _reflected: boo
 
 
 def load_models() -> None:
-    """A feature's tables are in its `models.py`; there is no second list to forget one in."""
+    """Tables are in the `models.py` of a feature or of a room in it; there is no second list to forget one in."""
     import_module("webapp.events")
-    for path in sorted(Path(__file__).parent.glob("*/models.py")):
-        import_module(f"webapp.{path.parent.name}.models")
+    for path in sorted(Path(__file__).parent.glob("**/models.py")):
+        import_module(".".join(("webapp", *path.relative_to(Path(__file__).parent).with_suffix("").parts)))
 
 
 def create_extras(connection: sa.Connection) -> None:

@@ -11,7 +11,8 @@ from webapp.agents import sweep as agents
 from webapp.config import Settings
 from webapp.processes import beats
 from webapp.rest import idempotency
-from webapp.tasks import operations, purge, sweep, wake
+from webapp.tasks import purge, sweep, wake
+from webapp.tasks.bulk import operations
 from workers import due
 from workers.chores import Chore, run
 from workers.journals import Journals

@@ -12,8 +12,9 @@ from webapp.access.models import Audit
 from webapp.calendars.models import Calendar
 from webapp.db import UtcDateTime
 from webapp.schedules.models import Schedule, Slot
+from webapp.tasks.bulk.models import Bite
 from webapp.tasks.lists.indexed import LEASED, WAITING
-from webapp.tasks.models import Bite, Task
+from webapp.tasks.models import Task
 
 Question = sa.ColumnElement[bool]
 

@@ -15,7 +15,7 @@ from tests.rest.conftest import Api
 from tests.tasks import made
 from webapp import clock
 from webapp.events import Actor
-from webapp.tasks import notes
+from webapp.tasks.notes import lifecycle as notes
 
 FILTERS = (
     "", "status:failed", "status:open plugin:demo", "type:execute_command agent:web-*", "tag:prod", "needle", "owner:me since:1h",

@@ -10,7 +10,8 @@ from flask import Flask
 from tests.samples import SAMPLES
 from webapp.agents.models import Agent
 from webapp.db import db, unit
-from webapp.tasks.models import Batch, Note, Task
+from webapp.tasks.models import Batch, Task
+from webapp.tasks.notes.models import Note
 
 # What a browser does not show as a page of ours: files, and what programs read.
 NOT_PAGES = ("/api/", "/agent/", "/static/", "/favicon.ico", "/healthz", "/readyz", "/metrics")

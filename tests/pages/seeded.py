@@ -14,11 +14,12 @@ from webapp import clock, config, queue
 from webapp.app import create_app
 from webapp.db import db, unit, writing_to
 from webapp.events import SYSTEM
-from webapp.tasks import launch, lifecycle, notes
+from webapp.tasks import launch, lifecycle
 from webapp.tasks.claim import Claimed
 from webapp.tasks.lifecycle import End
 from webapp.tasks.log import output
 from webapp.tasks.models import Task
+from webapp.tasks.notes import lifecycle as notes
 from webapp.tasks.reasons import Reason
 from webapp.tasks.spec import parse
 from webapp.tasks.states import Trigger

@@ -11,7 +11,7 @@ from tests.cast import Cast
 from tests.pages.looking import change, how_many, poll
 from tests.tasks import made
 from webapp import clock
-from webapp.tasks import operations
+from webapp.tasks.bulk import operations
 from webapp.tasks.models import Task
 
 MANY = 10_000 if os.environ.get("MUSTER_FULL") else 1_200

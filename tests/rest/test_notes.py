@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from tests.cast import Cast
 from tests.rest.conftest import Api
 from tests.tasks import made
-from webapp.tasks.models import NoteRevision
+from webapp.tasks.notes.models import NoteRevision
 
 
 def test_a_note_is_written_and_counted(api: Api, session: Session, cast: Cast) -> None:

@@ -12,8 +12,10 @@ from tests.browser import Browser
 from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
-from webapp.tasks import operations, queries
-from webapp.tasks.models import Batch, Operation, Task
+from webapp.tasks import queries
+from webapp.tasks.bulk import operations
+from webapp.tasks.bulk.models import Operation
+from webapp.tasks.models import Batch, Task
 
 
 def statuses(session: Session) -> list[str]:

@@ -12,9 +12,11 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.events import Actor
-from webapp.tasks import mentions, notes
 from webapp.tasks.markdown import render
-from webapp.tasks.models import Mention, Note, Task
+from webapp.tasks.models import Task
+from webapp.tasks.notes import lifecycle as notes
+from webapp.tasks.notes import mentions
+from webapp.tasks.notes.models import Mention, Note
 
 PANEL = "Notes that mention you"
 

@@ -11,8 +11,9 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.events import Actor
-from webapp.tasks import notes
-from webapp.tasks.models import Note, NoteRevision, Task
+from webapp.tasks.models import Task
+from webapp.tasks.notes import lifecycle as notes
+from webapp.tasks.notes.models import Note, NoteRevision
 
 
 @pytest.fixture

@@ -17,9 +17,11 @@ from webapp.events import SYSTEM, Event
 from webapp.files import lifecycle as files
 from webapp.files import store
 from webapp.files.models import File
-from webapp.tasks import invariants, launch, lifecycle, notes, purge, queries
+from webapp.tasks import invariants, launch, lifecycle, purge, queries
 from webapp.tasks.log import output
-from webapp.tasks.models import Batch, Note, Task
+from webapp.tasks.models import Batch, Task
+from webapp.tasks.notes import lifecycle as notes
+from webapp.tasks.notes.models import Note
 
 KEEP = timedelta(days=90)
 LONG_AGO = timedelta(days=91)

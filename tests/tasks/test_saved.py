@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from tests.browser import Browser
 from tests.cast import Cast
-from webapp.tasks.models import SavedView
+from webapp.tasks.lists.models import SavedView
 
 FAILED = {"name": "Broken", "status": "failed"}
 

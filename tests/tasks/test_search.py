@@ -10,8 +10,9 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.db import scope_to, system_scope
-from webapp.tasks import notes, queries
+from webapp.tasks import queries
 from webapp.tasks.lists import filters, search
+from webapp.tasks.notes import lifecycle as notes
 
 
 def found(text: str) -> list[str]:

@@ -19,7 +19,8 @@ from webapp.rest.section import Section
 from webapp.rest.shapes import answered
 from webapp.rest.tasks import FILTERS
 from webapp.rest.values import Json, Many, Named, Shape, Text, Whole
-from webapp.tasks import bulk, queries
+from webapp.tasks import queries
+from webapp.tasks.bulk import verbs
 from webapp.tasks.lists import filters, rows
 
 section = Section("bulk", "Many tasks at once")
@@ -105,10 +106,10 @@ def _by_organization(ids: Sequence[str]) -> Iterator[tuple[int | None, list[str]
             yield organization_id, group[begin : begin + BITE]
 
 
-def _act(do: str, ids: list[str], organization_id: int | None) -> bulk.Answer:
+def _act(do: str, ids: list[str], organization_id: int | None) -> verbs.Answer:
     if organization_id is None:
-        return bulk.Answer(do, refused=[(uuid, "There is no such task") for uuid in ids])
+        return verbs.Answer(do, refused=[(uuid, "There is no such task") for uuid in ids])
     with writing_to(organization_id):
-        answer = bulk.act(do, ids, principal.actor, clock.now())
+        answer = verbs.act(do, ids, principal.actor, clock.now())
         db.session.commit()
     return answer

@@ -14,9 +14,10 @@ from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import answered
 from webapp.rest.tasks import found
 from webapp.rest.values import Json, Moment, Shape, Text, Whole
-from webapp.tasks import notes
 from webapp.tasks.lists import rows
-from webapp.tasks.models import Note, Task
+from webapp.tasks.models import Task
+from webapp.tasks.notes import lifecycle as notes
+from webapp.tasks.notes.models import Note
 
 section = Section("notes", "Notes", "What people write about a task. They are found by search.")
 

@@ -20,7 +20,8 @@ from webapp.files.models import File
 from webapp.processes import survivors
 from webapp.tasks import states
 from webapp.tasks.log import output
-from webapp.tasks.models import Batch, Count, Edge, LateResult, Note, Task
+from webapp.tasks.models import Batch, Count, Edge, LateResult, Task
+from webapp.tasks.notes.models import Note
 from webapp.tasks.states import MOVES, Status
 
 MOST = 50  # violations told of one invariant: the first ones are enough to look for the cause

@@ -1,4 +1,4 @@
-"""Tasks, their batches, edges, notes and counters: what is stored, and what a row says of itself."""
+"""Tasks, their batches, edges, limits and counters: what is stored, and what a row says of itself."""
 
 from __future__ import annotations
 
@@ -265,56 +265,6 @@ class Limit(OrgScoped, Base):
     maximum: Mapped[int] = mapped_column("max")
 
 
-class Note(OrgScoped, Base):
-    __tablename__ = "note"
-    __table_args__ = (
-        sa.ForeignKeyConstraint(
-            ["organization_id", "task_id"], ["task.organization_id", "task.id"], ondelete="CASCADE"
-        ),
-        sa.Index("ix_note_task", "task_id", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    task_id: Mapped[int] = mapped_column(sa.BigInteger)
-    author_id: Mapped[int | None]
-    author: Mapped[str] = mapped_column(sa.String(120))
-    text: Mapped[str] = mapped_column(sa.Text)
-    version: Mapped[int] = mapped_column(default=1)
-    created_at: Mapped[datetime]
-    edited_at: Mapped[datetime | None]
-    deleted_at: Mapped[datetime | None]
-
-
-class NoteRevision(OrgScoped, Base):
-    """What a note said before an edit."""
-
-    __tablename__ = "note_revision"
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    note_id: Mapped[int] = mapped_column(sa.ForeignKey("note.id", ondelete="CASCADE"), index=True)
-    version: Mapped[int]
-    text: Mapped[str] = mapped_column(sa.Text)
-    author: Mapped[str] = mapped_column(sa.String(120))
-    at: Mapped[datetime]
-
-
-class Mention(OrgScoped, Base):
-    """A note names a person with `@`, until they have read it something that waits for them."""
-
-    __tablename__ = "note_mention"
-    __table_args__ = (
-        sa.UniqueConstraint("note_id", "user_id"),
-        sa.Index("ix_note_mention_user", "user_id", "read_at", "id"),
-    )
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    note_id: Mapped[int] = mapped_column(sa.ForeignKey("note.id", ondelete="CASCADE"))
-    task_id: Mapped[int] = mapped_column(sa.BigInteger)
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"))
-    username: Mapped[str] = mapped_column(sa.String(64))  # as the note has it
-    read_at: Mapped[datetime | None]
-
-
 class Count(OrgScoped, Base):
     """How many tasks have a status, kept as deltas that the caretaker folds: no hot row, no COUNT(*)."""
 
@@ -336,73 +286,3 @@ class Ended(OrgScoped, Base):
     hour: Mapped[datetime]
     status: Mapped[str] = mapped_column(sa.String(12))
     delta: Mapped[int]
-
-
-class SavedView(OrgScoped, Base):
-    """A filter of the list under a name: of one person, or shared with the organisation."""
-
-    __tablename__ = "saved_view"
-    __table_args__ = (sa.UniqueConstraint("organization_id", "user_id", "name"),)
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"))
-    name: Mapped[str] = mapped_column(sa.String(60))
-    query: Mapped[str] = mapped_column(sa.String(2000))
-    shared: Mapped[bool] = mapped_column(default=False)
-    pinned: Mapped[bool] = mapped_column(default=False)  # stands in the menu of all who see it
-    created_by: Mapped[str] = mapped_column(sa.String(120))
-    created_at: Mapped[datetime]
-
-
-class Operation(OrgScoped, Base):
-    """One verb on many tasks, done in bites; it goes on where it was when a process ends."""
-
-    __tablename__ = "operation"
-    __table_args__ = (sa.UniqueConstraint("organization_id", "id"),)
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    uuid: Mapped[str] = mapped_column(sa.String(36), unique=True, default=new_uuid)
-    do: Mapped[str] = mapped_column(sa.String(16))
-    facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
-    query: Mapped[str | None] = mapped_column(sa.String(2000))
-    total: Mapped[int]
-    done: Mapped[int] = mapped_column(default=0)
-    refused: Mapped[int] = mapped_column(default=0)
-    by_kind: Mapped[str] = mapped_column(sa.String(16))
-    by_id: Mapped[int | None]
-    by_name: Mapped[str] = mapped_column(sa.String(120))
-    undoes_id: Mapped[int | None] = mapped_column(sa.ForeignKey("operation.id"))
-    created_at: Mapped[datetime]
-    ended_at: Mapped[datetime | None]
-
-    @property
-    def handled(self) -> int:
-        return self.done + self.refused
-
-    @property
-    def ended(self) -> bool:
-        return self.ended_at is not None
-
-
-class Bite(OrgScoped, Base):
-    """A part of an operation that is done in one transaction, and once."""
-
-    __tablename__ = "operation_bite"
-    __table_args__ = (
-        sa.ForeignKeyConstraint(
-            ["organization_id", "operation_id"], ["operation.organization_id", "operation.id"], ondelete="CASCADE"
-        ),
-        sa.Index("ix_operation_bite", "operation_id", "id"),
-        sa.Index(
-            "ix_operation_bite_left",
-            "id",
-            sqlite_where=sa.text("done_at IS NULL"),
-            postgresql_where=sa.text("done_at IS NULL"),
-        ),
-    )
-
-    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
-    operation_id: Mapped[int] = mapped_column(sa.BigInteger)
-    tasks: Mapped[list[str]]
-    refused: Mapped[list[Any]] = mapped_column(default=list)  # [[task, reason], …]
-    done_at: Mapped[datetime | None]

@@ -21,7 +21,8 @@ from webapp.tasks.answers import Answers
 from webapp.tasks.lists import matching
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.lists.matching import where as where
-from webapp.tasks.models import Batch, Count, Edge, Note, Task
+from webapp.tasks.models import Batch, Count, Edge, Task
+from webapp.tasks.notes.models import Note
 from webapp.tasks.of_agents import on_agents as on_agents
 from webapp.tasks.states import BAD, FINAL, LOOKS, OPEN, Status
 

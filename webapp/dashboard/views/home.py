@@ -14,7 +14,7 @@ from webapp.access.principal import principal
 from webapp.dashboard import charts, checklist, failures, queries
 from webapp.schedules import coming
 from webapp.schedules import queries as schedules
-from webapp.tasks import mentions
+from webapp.tasks.notes import mentions
 from webapp.tasks.states import Status
 
 bp = Blueprint("dashboard", __name__)

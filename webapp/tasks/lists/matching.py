@@ -13,7 +13,8 @@ from webapp.agents.models import Agent, AgentTag
 from webapp.db import Scope, db, dialect
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.lists.search import matching_words
-from webapp.tasks.models import Batch, Mention, Task
+from webapp.tasks.models import Batch, Task
+from webapp.tasks.notes.models import Mention
 
 Condition = sa.ColumnElement[bool]
 

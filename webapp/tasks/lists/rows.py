@@ -10,7 +10,8 @@ from webapp.db import db
 from webapp.events import Event
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.lists.matching import Part, in_order
-from webapp.tasks.models import Batch, Note, Task
+from webapp.tasks.models import Batch, Task
+from webapp.tasks.notes.models import Note
 
 Place = tuple[int, int]  # batch and task: where a piece of the list begins
 

@@ -12,7 +12,7 @@ from webapp.access.principal import Principal
 from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks.models import SavedView
+from webapp.tasks.lists.models import SavedView
 
 MOST = 50
 

@@ -17,7 +17,8 @@ from sqlalchemy.dialects.postgresql import TSQUERY
 from webapp.access.models import Organization
 from webapp.db import db, dialect, system_scope
 from webapp.schema import Extra
-from webapp.tasks.models import Note, Task
+from webapp.tasks.models import Task
+from webapp.tasks.notes.models import Note
 from webapp.tasks.reasons import ADVICE, Reason
 
 TABLE = sa.table("search_task", sa.column("task_id"), sa.column("org"), sa.column("words"), sa.column("log"))

@@ -16,12 +16,14 @@ from webapp.access.principal import principal
 from webapp.db import db, scope_to
 from webapp.errors import Problem
 from webapp.security import here
-from webapp.tasks import operations, queries, tags
-from webapp.tasks.bulk import PAST
+from webapp.tasks import queries, tags
+from webapp.tasks.bulk import operations
+from webapp.tasks.bulk.models import Operation
+from webapp.tasks.bulk.verbs import PAST
 from webapp.tasks.lists import filters, rows
 from webapp.tasks.lists.address import Address
 from webapp.tasks.lists.filters import Filter, FilterError
-from webapp.tasks.models import Batch, Operation
+from webapp.tasks.models import Batch
 from webapp.tasks.states import BAD, FINAL, OPEN
 
 bp = Blueprint("bulk", __name__)

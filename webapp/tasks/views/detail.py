@@ -15,12 +15,13 @@ from webapp.files import queries as files
 from webapp.plugins import queries as plugins
 from webapp.processes import beats
 from webapp.schedules import queries as schedules
-from webapp.tasks import compare, equivalents, family, queries, runs, thread, timeline, why
+from webapp.tasks import compare, equivalents, family, queries, runs, timeline, why
 from webapp.tasks.log import log_page
 from webapp.tasks.log.log_page import STREAMS
 from webapp.tasks.log.output_shown import place
 from webapp.tasks.models import Task
-from webapp.tasks.note_form import NoteForm
+from webapp.tasks.notes import thread
+from webapp.tasks.notes.forms import NoteForm
 
 bp = Blueprint("task", __name__, url_prefix="/tasks")
 

@@ -18,7 +18,7 @@ from webapp.errors import Problem
 from webapp.security import here
 from webapp.tasks.lists import columns, saved
 from webapp.tasks.lists.address import Address
-from webapp.tasks.models import SavedView
+from webapp.tasks.lists.models import SavedView
 
 bp = Blueprint("my_tasks", __name__, url_prefix="/tasks")
 bp.record(lambda setup: pages.add_pins(setup.app, saved.pinned))  # type: ignore[arg-type]

@@ -10,9 +10,11 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.refusal import Refused
-from webapp.tasks import mentions, notes, thread
-from webapp.tasks.models import Note, Task
-from webapp.tasks.note_form import EditForm, NoteForm
+from webapp.tasks.models import Task
+from webapp.tasks.notes import lifecycle as notes
+from webapp.tasks.notes import mentions, thread
+from webapp.tasks.notes.forms import EditForm, NoteForm
+from webapp.tasks.notes.models import Note
 
 bp = Blueprint("task_notes", __name__, url_prefix="/tasks")
 

@@ -11,8 +11,10 @@ from markupsafe import Markup
 
 from webapp.access.principal import Principal
 from webapp.db import db
-from webapp.tasks import markdown, mentions, queries
-from webapp.tasks.models import Note, NoteRevision, Task
+from webapp.tasks import markdown, queries
+from webapp.tasks.models import Task
+from webapp.tasks.notes import mentions
+from webapp.tasks.notes.models import Note, NoteRevision
 
 
 @dataclass(frozen=True)

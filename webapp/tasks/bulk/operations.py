@@ -16,8 +16,8 @@ from webapp import events
 from webapp.db import db, writing_to
 from webapp.events import Actor
 from webapp.refusal import Refused
-from webapp.tasks import bulk
-from webapp.tasks.models import Bite, Operation
+from webapp.tasks.bulk import verbs
+from webapp.tasks.bulk.models import Bite, Operation
 
 AT_ONCE = 50
 SIZE = 200  # tasks of a bite: a longer transaction would keep everybody else from writing
@@ -96,7 +96,7 @@ def _take(bite: Bite, now: datetime) -> None:
         return
     operation = db.session.get_one(Operation, bite.operation_id, populate_existing=True)
     by = Actor(operation.by_kind, operation.by_name, operation.by_id)
-    answer = bulk.act(operation.do, bite.tasks, by, now, organization_id=operation.organization_id, **operation.facts)
+    answer = verbs.act(operation.do, bite.tasks, by, now, organization_id=operation.organization_id, **operation.facts)
     bite.refused = [list(pair) for pair in answer.refused]
     operation.done += len(answer.done)
     operation.refused += len(answer.refused)

@@ -9,10 +9,11 @@ import sqlalchemy as sa
 from webapp import events
 from webapp.db import db
 from webapp.events import Actor
-from webapp.tasks import mentions
 from webapp.tasks.lifecycle import Refused, update
 from webapp.tasks.lists import search
-from webapp.tasks.models import Note, NoteRevision, Task
+from webapp.tasks.models import Task
+from webapp.tasks.notes import mentions
+from webapp.tasks.notes.models import Note, NoteRevision
 
 LONGEST = 10_000
 

@@ -7,8 +7,8 @@ from wtforms import IntegerField, TextAreaField
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import HiddenInput
 
-from webapp.tasks.models import Note
-from webapp.tasks.notes import LONGEST
+from webapp.tasks.notes.lifecycle import LONGEST
+from webapp.tasks.notes.models import Note
 
 
 def _stripped(text: str | None) -> str:

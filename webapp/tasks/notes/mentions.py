@@ -15,7 +15,8 @@ from webapp.access.models import Membership, User
 from webapp.db import db
 from webapp.events import Actor
 from webapp.tasks import markdown
-from webapp.tasks.models import Mention, Note, Task
+from webapp.tasks.models import Task
+from webapp.tasks.notes.models import Mention, Note
 
 # Not the middle of an address; and what ends a sentence ends the name.
 NAMED = re.compile(r"(?<![\w@./+-])@([a-z0-9](?:[a-z0-9._@-]{0,62}[a-z0-9])?)", re.I)
