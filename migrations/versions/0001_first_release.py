@@ -689,6 +689,8 @@ def upgrade() -> None:
         sa.Column("type", sa.String(length=24), nullable=False),
         sa.Column("what", sa.String(length=200), nullable=False),
         sa.Column("scope", sa.String(length=200), nullable=False),
+        sa.Column("plugin_id", sa.String(length=64), nullable=True),
+        sa.Column("object_set_id", sa.Integer(), nullable=True),
         sa.Column("rule", Json, nullable=False),
         sa.Column("timezone", sa.String(length=64), nullable=False),
         sa.Column("calendar_id", sa.Integer(), nullable=True),
@@ -722,6 +724,11 @@ def upgrade() -> None:
             name=op.f("fk_schedule_organization_id_calendar_id_calendar"),
         ),
         sa.ForeignKeyConstraint(
+            ["organization_id", "object_set_id"],
+            ["object_set.organization_id", "object_set.id"],
+            name=op.f("fk_schedule_organization_id_object_set_id_object_set"),
+        ),
+        sa.ForeignKeyConstraint(
             ["organization_id"], ["organization.id"], name=op.f("fk_schedule_organization_id_organization")
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_schedule")),
@@ -744,6 +751,21 @@ def upgrade() -> None:
         )
         batch_op.create_index("ix_schedule_list", ["organization_id", "deleted_at", "name", "id"], unique=False)
         batch_op.create_index("ix_schedule_next", ["organization_id", "next_run_at"], unique=False)
+        batch_op.create_index(
+            "ix_schedule_object_set",
+            ["object_set_id"],
+            unique=False,
+            sqlite_where=sa.text("object_set_id IS NOT NULL"),
+            postgresql_where=sa.text("object_set_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_schedule_owner", ["organization_id", "deleted_at", "created_by"], unique=False)
+        batch_op.create_index(
+            "ix_schedule_plugin",
+            ["plugin_id"],
+            unique=False,
+            sqlite_where=sa.text("plugin_id IS NOT NULL"),
+            postgresql_where=sa.text("plugin_id IS NOT NULL"),
+        )
         batch_op.create_index("ix_schedule_status", ["organization_id", "deleted_at", "status"], unique=False)
 
     op.create_table(
@@ -1331,6 +1353,17 @@ def downgrade() -> None:
     op.drop_table("task")
     with op.batch_alter_table("schedule", schema=None) as batch_op:
         batch_op.drop_index("ix_schedule_status")
+        batch_op.drop_index(
+            "ix_schedule_plugin",
+            sqlite_where=sa.text("plugin_id IS NOT NULL"),
+            postgresql_where=sa.text("plugin_id IS NOT NULL"),
+        )
+        batch_op.drop_index("ix_schedule_owner")
+        batch_op.drop_index(
+            "ix_schedule_object_set",
+            sqlite_where=sa.text("object_set_id IS NOT NULL"),
+            postgresql_where=sa.text("object_set_id IS NOT NULL"),
+        )
         batch_op.drop_index("ix_schedule_next")
         batch_op.drop_index("ix_schedule_list")
         batch_op.drop_index(

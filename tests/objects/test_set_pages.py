@@ -102,11 +102,13 @@ def test_a_set_is_kept_fresh_from_its_page(client: Browser, session: Session, ca
             "freshness_every": "12h", "timezone": "UTC", "misfire": "once", "overlap": "skip"}  # fmt: skip
     assert client.post("/tasks/schedules", data=form).status_code == 303
     schedule = session.scalars(sa.select(Schedule)).one()
-    assert (schedule.scope, schedule.spec["target"]) == ("Object set Hosts", {"object_set": str(kept.id)})
+    assert (schedule.on, schedule.spec["target"]) == ("Object set Hosts", {"object_set": str(kept.id)})
     assert f'<option value="{kept.id}" selected>' in client.get(f"/tasks/schedules/{schedule.id}/edit").text
     assert schedule.name in client.get("/tasks/schedules?q=Object+set+Hosts").text
-    kept.name = "Machines"
-    session.commit()
+    client.post(f"/object-sets/{kept.id}", data=FORM | {"name": "Machines", "version": "1"})
+    listed = client.get("/tasks/schedules?q=machines").text
+    assert "Object set Machines" in listed and schedule.name in listed and "Object set Hosts" not in listed
+    assert schedule.name not in client.get("/tasks/schedules?q=Hosts").text
     assert f'href="/tasks/schedules/{schedule.id}"' in client.get(f"/object-sets/{kept.id}").text
 
 

@@ -21,6 +21,7 @@ from webapp.tasks.models import Task
 
 NINE = {"kind": "times", "at": ["09:00"]}
 SPEC = json.dumps({"type": "plugin", "data": {"plugin_id": "demo"}})
+RECORDS = {"type": "plugin", "data": {"plugin_id": "dns_records", "input_data": ["example.com"]}}
 WHEN = {"when": "times", "times_at": "09:30", "timezone": "Europe/London", "misfire": "once", "overlap": "skip"}
 FORM = WHEN | {"spec": SPEC}
 
@@ -67,6 +68,20 @@ def test_filters_and_pages(client: Browser, session: Session, cast: Cast) -> Non
     assert "Number 25" in second and "Number 24" not in second and 'id="page-newer"' in second
     assert "Number 07" in client.get("/tasks/schedules?q=number+07").text
     assert "Number 07" not in client.get("/tasks/schedules?status=paused").text
+
+
+def test_who_made_it_and_what_it_runs_can_be_filtered(client: Browser, session: Session, cast: Cast) -> None:
+    made.schedule(cast.acme, NINE, clock.now(), name="Of Ann")
+    whois = made.schedule(cast.acme, NINE, clock.now(), name="Of Bo", spec=RECORDS)
+    whois.created_by = "bo"
+    session.commit()
+    client.login("viewer")
+    page = client.get("/tasks/schedules").text
+    assert 'class="c-owner c-wide"' in page and 'name="owner" value="bo"' in page
+    assert 'name="plugin" value="dns_records"' in page
+    for address in ("owner=bo", "plugin=dns_records", "owner=ann&owner=bo&plugin=dns_records"):
+        found = client.get(f"/tasks/schedules?{address}").text
+        assert "Of Bo" in found and "Of Ann" not in found
 
 
 def test_an_unchanged_list_answers_304(client: Browser, nightly: Schedule) -> None:

@@ -38,10 +38,19 @@ class Aim:
     definition_id: int | None = None
     group_id: int | None = None
 
+    @property
+    def plugin_id(self) -> str | None:
+        return str(self.spec.data["plugin_id"]) if self.spec and self.spec.data.get("plugin_id") else None
+
+    @property
+    def object_set_id(self) -> int | None:
+        return int(self.spec.target.names[0]) if self.spec and self.spec.target.kind == OBJECT_SET else None
+
     def columns(self) -> dict[str, Any]:
         return {
             "type": self.type, "what": self.what[:200], "scope": self.scope[:200], "spec": self.spec.to_json() if self.spec else None,
-            "definition_id": self.definition_id, "group_id": self.group_id,
+            "definition_id": self.definition_id, "group_id": self.group_id, "plugin_id": self.plugin_id,
+            "object_set_id": self.object_set_id,
         }  # fmt: skip
 
 
@@ -161,8 +170,7 @@ def scope_of(spec: Spec) -> str:
         joined = (" and " if target.match == "all" else " or ").join(target.names)
         return f"Agents with {joined}"
     if target.kind == OBJECT_SET:
-        found = sets.find(target.names[0], writing())
-        return f"Object set {found.name}" if found else "Object set"
+        return "Object set"  # its name is read where it is shown, since it can change
     if target.kind in (specs.AGENTS, specs.OBJECTS, specs.FILES):
         noun = {specs.AGENTS: "agent", specs.OBJECTS: "object", specs.FILES: "file"}[target.kind]
         return (

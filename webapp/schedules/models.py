@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from webapp.calendars.models import Calendar
 from webapp.db import Base, BigKey, OrgScoped
+from webapp.objects.models import ObjectSet
 from webapp.schedules import policies, states
 from webapp.schedules.states import ENDS, LOOKS, REASONS, End, Status
 from webapp.tasks.states import Look
@@ -22,6 +23,7 @@ class Schedule(OrgScoped, Base):
     __table_args__ = (
         sa.UniqueConstraint("organization_id", "id"),
         sa.ForeignKeyConstraint(["organization_id", "calendar_id"], ["calendar.organization_id", "calendar.id"]),
+        sa.ForeignKeyConstraint(["organization_id", "object_set_id"], ["object_set.organization_id", "object_set.id"]),
         # All that an idle scheduler looks at.
         sa.Index(
             "ix_schedule_due",
@@ -32,11 +34,15 @@ class Schedule(OrgScoped, Base):
         sa.Index("ix_schedule_next", "organization_id", "next_run_at"),
         sa.Index("ix_schedule_list", "organization_id", "deleted_at", "name", "id"),
         sa.Index("ix_schedule_status", "organization_id", "deleted_at", "status"),
-        sa.Index(
-            "ix_schedule_calendar",
-            "calendar_id",
-            sqlite_where=sa.text("calendar_id IS NOT NULL"),
-            postgresql_where=sa.text("calendar_id IS NOT NULL"),
+        sa.Index("ix_schedule_owner", "organization_id", "deleted_at", "created_by"),
+        *(
+            sa.Index(
+                f"ix_schedule_{name}",
+                f"{name}_id",
+                sqlite_where=sa.text(f"{name}_id IS NOT NULL"),
+                postgresql_where=sa.text(f"{name}_id IS NOT NULL"),
+            )
+            for name in ("calendar", "object_set", "plugin")
         ),
     )
 
@@ -49,7 +55,9 @@ class Schedule(OrgScoped, Base):
     group_id: Mapped[int | None]
     type: Mapped[str] = mapped_column(sa.String(24))
     what: Mapped[str] = mapped_column(sa.String(200))
-    scope: Mapped[str] = mapped_column(sa.String(200), default="")  # on whom, in words
+    scope: Mapped[str] = mapped_column(sa.String(200), default="")  # on whom, in words; see `on`
+    plugin_id: Mapped[str | None] = mapped_column(sa.String(64))
+    object_set_id: Mapped[int | None]
 
     # When.
     rule: Mapped[dict[str, Any]]
@@ -85,6 +93,9 @@ class Schedule(OrgScoped, Base):
     calendar: Mapped[Calendar | None] = relationship(
         viewonly=True, primaryjoin="foreign(Schedule.calendar_id) == Calendar.id"
     )
+    object_set: Mapped[ObjectSet | None] = relationship(
+        viewonly=True, primaryjoin="foreign(Schedule.object_set_id) == ObjectSet.id"
+    )
 
     @property
     def state(self) -> Status:
@@ -113,6 +124,11 @@ class Schedule(OrgScoped, Base):
     @property
     def resumable(self) -> bool:
         return self.paused or self.broken
+
+    @property
+    def on(self) -> str:
+        """On whom it runs, in words: an object set by the name that it has now."""
+        return f"{self.scope} {self.object_set.name}" if self.object_set else self.scope
 
     @property
     def kind(self) -> str:

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.orm import defer
+from sqlalchemy.orm import defer, selectinload
 
 from webapp.agents.models import Agent
-from webapp.calendars.days import ONE_DAY, DaysOff
-from webapp.calendars.zones import day_start
 from webapp.db import db
-from webapp.schedules import engine, plans
-from webapp.schedules.fields import RuleError
+from webapp.objects.models import ObjectSet
 from webapp.schedules.models import Schedule, Slot
-from webapp.schedules.plan import TICK
 from webapp.schedules.states import End, Status
 from webapp.tasks import states
 from webapp.tasks.models import Batch, Task
 
 STRIP = 20  # runs in the picture of a row
 COUNT_CAP = 1_000
-PLAIN = (defer(Schedule.spec),)  # which may list a hundred thousand inputs
+OFFERED = 100  # values of a filter
+# Without what may list a hundred thousand inputs; with the names of object sets, asked once for all.
+PLAIN = (defer(Schedule.spec), selectinload(Schedule.object_set))
 
 Tone = tuple[str, str]
 RUNNING, BAD, GOOD = ("active", "executing"), ("danger", "failed"), ("success", "completed")
@@ -43,6 +41,8 @@ class Chosen:
     status: tuple[str, ...] = ()
     type: tuple[str, ...] = ()
     calendar: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    plugin: tuple[str, ...] = ()
     missed_since: datetime | None = None
 
     @property
@@ -90,58 +90,34 @@ def counts() -> dict[str, int]:
 
 
 def types() -> list[str]:
-    return list(
-        db.session.scalars(sa.select(Schedule.type).distinct().where(*_where(Chosen())).order_by(Schedule.type))
-    )
+    return _offered(Schedule.type)
 
 
-def following(calendar_id: int) -> Sequence[Schedule]:
+def owners() -> list[str]:
+    """Who made those that there are."""
+    return _offered(Schedule.created_by)
+
+
+def plugins() -> list[str]:
+    """What they run, where that is a plugin."""
+    return _offered(Schedule.plugin_id, Schedule.plugin_id.is_not(None))
+
+
+def _offered(column: Any, *conditions: Any) -> list[str]:
+    found = sa.select(column).distinct().where(*_where(Chosen()), *conditions).order_by(column)
+    return list(db.session.scalars(found.limit(OFFERED)))
+
+
+def following(calendar_id: int, limit: int | None = None) -> Sequence[Schedule]:
     """The schedules that keep to a calendar."""
     rows = sa.select(Schedule).options(*PLAIN).where(Schedule.calendar_id == calendar_id, Schedule.deleted_at.is_(None))
+    return db.session.scalars(rows.order_by(Schedule.name, Schedule.id).limit(limit)).all()
+
+
+def on_object_set(set_id: int) -> Sequence[Schedule]:
+    """The schedules whose target is an object set."""
+    rows = sa.select(Schedule).options(*PLAIN).where(Schedule.object_set_id == set_id, Schedule.deleted_at.is_(None))
     return db.session.scalars(rows.order_by(Schedule.name, Schedule.id)).all()
-
-
-def on_object_set(set_id: int, organization_id: int) -> list[Schedule]:
-    """The schedules whose target is an object set, whatever it was called when they were saved."""
-    rows = sa.select(Schedule).where(
-        Schedule.organization_id == organization_id, Schedule.deleted_at.is_(None), Schedule.scope.startswith("Object set")
-    )  # fmt: skip
-    found = db.session.scalars(rows.order_by(Schedule.name, Schedule.id))
-    return [each for each in found if str((each.spec or {}).get("target", {}).get("object_set")) == str(set_id)]
-
-
-@dataclass(frozen=True)
-class Taken:
-    """What one day off takes from one schedule."""
-
-    schedule: Schedule
-    day: date
-    name: str
-    first: datetime
-    count: int
-
-
-def taken_by_calendar(following: Iterable[Schedule], off: DaysOff, now: datetime, span: timedelta) -> list[Taken]:
-    """The runs that would fall on the days off of the time ahead, by day."""
-    closed = sorted((day, name) for day, name in off.dates.items() if now.date() <= day <= (now + span).date())
-    found = [
-        taken
-        for schedule in following
-        if schedule.active
-        for day, name in closed
-        if (taken := _taken(schedule, day, name, now))
-    ]
-    return sorted(found, key=lambda taken: (taken.day, taken.first, taken.schedule.id))
-
-
-def _taken(schedule: Schedule, day: date, name: str, now: datetime) -> Taken | None:
-    try:
-        plan = replace(plans.plan_of(schedule), calendar=None)
-    except RuleError:
-        return None
-    begin, end = (day_start(each, plan.zone) - TICK for each in (day, day + ONE_DAY))
-    slots = engine.slots(plan, max(begin, now), end, COUNT_CAP)
-    return Taken(schedule, day, name, slots[0].at, len(slots)) if slots else None
 
 
 def followers(calendar_ids: Iterable[int]) -> dict[int, int]:
@@ -277,10 +253,19 @@ def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:
         )
     if chosen.missed_since:
         found.append(Schedule.id.in_(sa.select(Slot.schedule_id).where(*_missed(chosen.missed_since))))
+    if chosen.owner:
+        found.append(Schedule.created_by.in_(chosen.owner))
+    if chosen.plugin:
+        found.append(Schedule.plugin_id.in_(chosen.plugin))
     for word in chosen.q.lower().split():
         columns = (Schedule.name, Schedule.what, Schedule.scope, Schedule.text)
-        found.append(sa.or_(*(sa.func.lower(column).contains(word, autoescape=True) for column in columns)))
+        sets = sa.select(ObjectSet.id).where(_has(ObjectSet.name, word))
+        found.append(sa.or_(*(_has(column, word) for column in columns), Schedule.object_set_id.in_(sets)))
     return found
+
+
+def _has(column: Any, word: str) -> sa.ColumnElement[bool]:
+    return sa.func.lower(column).contains(word, autoescape=True)
 
 
 def _key(schedule_id: int | None) -> Any:

@@ -19,11 +19,13 @@ from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
 from webapp.schedules import queries as schedules
+from webapp.schedules import taken
 
 bp = Blueprint("calendar", __name__, url_prefix="/calendars")
 
 AHEAD = timedelta(days=92)  # in which skipped runs are listed
 YEARS = 10  # that an imported file may reach ahead
+MOST = 200  # schedules that are looked at for skipped runs
 
 
 @bp.get("/<int:calendar_id>")
@@ -143,12 +145,14 @@ def _page(calendar: Calendar, status: int = 200, **forms: Any) -> Response:
     off, rows = queries.days_off(calendar), queries.days(calendar)
     year = request.args.get("year", now.year, type=int)
     year = min(max(year, days.FIRST_YEAR), days.LAST_YEAR)
-    following = schedules.following(calendar.id)
+    sees = principal.can(Permission.SCHEDULES_READ, calendar.organization_id)
+    following = schedules.following(calendar.id, MOST) if sees else ()
     context = {
         "calendar": calendar, "year": year, "months": year_view(year, off), "today": now.date(),
         "days": [row for row in rows if row.date.year == year], "total": len(rows),
         "years": sorted({row.date.year for row in rows} | {now.year}), "sources": sorted({row.source for row in rows}),
-        "following": following, "skips": schedules.taken_by_calendar(following, off, now, AHEAD),
+        "sees": sees, "following": following, "skips": taken.by_calendar(following, off, now, AHEAD), "most": MOST,
+        "used": schedules.followers([calendar.id]).get(calendar.id, 0),
         "country": HolidaysForm().offer(now.date()), "dates": DatesForm(formdata=None),
     } | forms  # fmt: skip
     return _answer(render_template("calendars/show.html", **context), status)

@@ -84,9 +84,10 @@ def preview() -> Response:
 @polling.cached(every=60)
 def show(set_id: int) -> Response:
     found = _found(set_id)
+    sees = principal.can(Permission.SCHEDULES_READ, found.organization_id)
     return htmx.page("objects/set.html", "objects/_set.html", set=found, kind=types.OBJECT_TYPES.get(found.type),
                      members=_members(found, clock.now()),
-                     used_by=schedules.on_object_set(found.id, found.organization_id))  # fmt: skip
+                     used_by=schedules.on_object_set(found.id) if sees else None)  # fmt: skip
 
 
 @bp.get("/<int:set_id>/edit")

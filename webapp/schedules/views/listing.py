@@ -15,6 +15,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.calendars import queries as calendars
 from webapp.db import db
+from webapp.plugins import catalogue
 from webapp.schedules import coming, lifecycle, queries, starting
 from webapp.schedules.models import Schedule
 from webapp.schedules.queries import COUNT_CAP, Chosen
@@ -26,6 +27,7 @@ bp = Blueprint("schedules", __name__, url_prefix="/tasks/schedules")
 
 PATH = "/tasks/schedules"
 SIZES = (25, 50, 100)
+LISTS = ("status", "type", "calendar", "owner", "plugin")  # filters that take several values
 SECTION = 5  # schedules under the list of tasks
 
 
@@ -110,7 +112,8 @@ def _chosen(args: MultiDict[str, str]) -> Chosen:
         return tuple(sorted({value for value in args.getlist(name) if value}))
 
     since = lately() if args.get("missed") else None
-    return Chosen(args.get("q", "").strip(), listed("status"), listed("type"), listed("calendar"), since)
+    lists = {name: listed(name) for name in LISTS}
+    return Chosen(q=args.get("q", "").strip(), missed_since=since, **lists)
 
 
 def lately() -> datetime:
@@ -120,7 +123,7 @@ def lately() -> datetime:
 
 def _url(chosen: Chosen, per: int = SIZES[0], place: dict[str, Any] | None = None) -> str:
     pairs = [("q", chosen.q)] if chosen.q else []
-    pairs += [(name, value) for name in ("calendar", "status", "type") for value in getattr(chosen, name)]
+    pairs += [(name, value) for name in sorted(LISTS) for value in getattr(chosen, name)]
     pairs += [("missed", "1")] if chosen.missed_since else []
     pairs += [("per", str(per))] if per != SIZES[0] else []
     query = urlencode([*pairs, *((place or {}).items())])
@@ -142,5 +145,8 @@ def _menus(chosen: Chosen) -> list[tuple[str, str, list[tuple[str, str]], tuple[
     labels = {name: kind.LABEL for name, kind in kinds.KINDS.items()}
     typed = [(name, labels.get(name, name.capitalize())) for name in queries.types()]
     kept = [(str(calendar.id), calendar.name) for calendar in calendars.listed()]
-    menus = [("type", "Type", typed, chosen.type), ("calendar", "Calendar", kept, chosen.calendar)]
+    made_by = [(name, name) for name in queries.owners()]
+    run = [(name, plugin.manifest.name if (plugin := catalogue.find(name)) else name) for name in queries.plugins()]
+    menus = [("type", "Type", typed, chosen.type), ("plugin", "Plugin", run, chosen.plugin),
+             ("calendar", "Calendar", kept, chosen.calendar), ("owner", "Owner", made_by, chosen.owner)]  # fmt: skip
     return [menu for menu in menus if len(menu[2]) > 1 or menu[3]]
