@@ -25,6 +25,11 @@ from webapp.db import unit
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
+    # Each window would load two pages for its address bar, and spend half of its time on them. This list takes the
+    # place of Playwright's own: what of that matters here is named again.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,"
+    "AvoidUnnecessaryBeforeUnloadCheckSync,DestroyProfileOnBrowserClose,HttpsUpgrades,HttpsFirstBalancedModeAutoEnable,"
+    "MediaRouter,OptimizationHints,PaintHolding,PreconnectToSearch,ThirdPartyStoragePartitioning",
 ]  # fmt: skip
 # Told to the console, where the listeners hear it.
 TELL_VIOLATIONS = """addEventListener('securitypolicyviolation', event =>
