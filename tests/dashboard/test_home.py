@@ -64,7 +64,7 @@ def test_everybody_sees_their_own_organisations_numbers(
 ) -> None:
     made.ended(cast.acme, 1)
     page = client.login(who).get("/").get_data(as_text=True)
-    assert "Needs attention" in page and "Exit code" in page
+    assert "Needs attention" in page and "exit code" in page
 
 
 def test_a_stranger_sees_none_of_it(client: Browser, session: Session, cast: Cast) -> None:

@@ -48,6 +48,12 @@ def test_other_codes_can_be_success(session: Session, cast: Cast) -> None:
     assert made.ended(cast.acme, 3, success_exit_codes=[0, 3]).status == "completed"
 
 
+def test_a_failure_is_told_in_words_also_when_the_program_said_only_a_number(session: Session, cast: Cast) -> None:
+    told = made.ended(cast.acme, 3, success_exit_codes=[0, 2]).error
+    assert told == "The program ended with exit code 3; success is 0 or 2"
+    assert made.ended(cast.acme, 0).error is None
+
+
 def test_starting_twice_with_one_permit_starts_once(session: Session, cast: Cast) -> None:
     taken = made.started(cast.acme)
     lifecycle.start(taken.task, taken.lease, made.WORKER, clock.now())

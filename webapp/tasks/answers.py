@@ -120,7 +120,8 @@ class Answers:
     def headline(self) -> str:
         """Why it ended as it did, in one line."""
         told = (self.error or "").strip().split("\n", 1)[0][:300]
-        return ": ".join(part for part in (self.reason_label, told) if part)
+        label = "" if told and self.reason == Reason.EXIT_CODE else self.reason_label
+        return ": ".join(part for part in (label, told) if part)
 
     @property
     def told(self) -> str:

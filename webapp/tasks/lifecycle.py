@@ -251,13 +251,23 @@ def resolve_late(task: Task, by: Actor, now: datetime, end: End) -> bool:
 def _ending(task: Task, to: Status, reason: Reason | None, end: End, now: datetime) -> dict[str, Any]:
     return {
         "ended_at": now, "exit_code": end.exit_code, "signal": end.signal, "reason": reason,
-        "error": end.error, "traceback": end.traceback, "result": end.result, "outcome_known": end.outcome_known,
+        "error": end.error or _said(task, reason, end), "traceback": end.traceback, "result": end.result, "outcome_known": end.outcome_known,
         "outcome": kinds.of(task.type).outcome(end.exit_code), "stdout_size": end.stdout_size,
         "stderr_size": end.stderr_size, "dropped_bytes": end.dropped_bytes, "lease_until": None, "unreachable_at": None,
         # The hash stays where the outcome is unknown: it is what proves a late result's origin.
         **({"token_hash": None} if end.outcome_known else {}),
         **({"progress": 100} if to == Status.COMPLETED and task.progress is not None else {}),
     }  # fmt: skip
+
+
+def _said(task: Task, reason: Reason | None, end: End) -> str | None:
+    """A failure always has a text, also when all that the program said is a number."""
+    if reason != Reason.EXIT_CODE:
+        return None
+    if end.signal:
+        return f"The program was ended by signal {end.signal}"
+    accepted = " or ".join(map(str, kinds.success_codes(task.type, task.options)))
+    return f"The program ended with exit code {end.exit_code}; success is {accepted}"
 
 
 def verdict(task: Task, end: End) -> tuple[Status, Reason | None]:
