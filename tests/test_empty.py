@@ -11,7 +11,13 @@ from tests.browser import Browser
 from tests.cast import Cast
 
 NO_LISTS = {"/", "/adhoc"}
-BEYOND_THE_MENU = ("/tasks/schedules", "/tasks/schedules/upcoming", "/agents/enrolment/", "/me/tokens/")
+BEYOND_THE_MENU = (
+    "/tasks/schedules",
+    "/tasks/schedules/upcoming",
+    "/tasks/schedules/month",
+    "/agents/enrolment/",
+    "/me/tokens/",
+)
 EMPTY = re.compile(r'<div class="empty" data-kind="(\w+)">.*?<h2>(.+?)</h2>', re.S)
 MENU = re.compile(r'<a href="([^"]+)"')
 

@@ -45,6 +45,7 @@ FEATURES = (
     "webapp.schedules.views.detail",
     "webapp.schedules.views.edit",
     "webapp.schedules.views.upcoming",
+    "webapp.schedules.views.month",
     "webapp.schedules.views.when",
     "webapp.plugins.views",
     "webapp.objects.views.objects",

@@ -15,7 +15,7 @@ from tests.cast import Cast
 from tests.schedules import made
 from webapp import clock
 from webapp.db import db
-from webapp.schedules import queries
+from webapp.schedules import history
 from webapp.schedules.models import Schedule, Slot
 from webapp.tasks.models import Task
 
@@ -346,12 +346,12 @@ def test_history_shows_ends_with_reasons_and_missed_runs_can_be_started(
         toast(client.htmx("POST", f"/tasks/schedules/{hourly.id}/missed", data={"ids": slot})) == "1 missed run started"
     )
     assert "made up for" in client.get(f"/tasks/schedules/{hourly.id}").text
-    left = len(queries.missed(hourly))
+    left = len(history.missed(hourly))
     assert f"Run all {left}" in client.get(f"/tasks/schedules/{hourly.id}").text
     assert toast(client.htmx("POST", f"/tasks/schedules/{hourly.id}/missed", data={"which": "all"})) == (
         f"{left} missed runs started"
     )
-    assert not queries.missed(hourly) and len(made.batches(hourly)) == len(made.slots(hourly))
+    assert not history.missed(hourly) and len(made.batches(hourly)) == len(made.slots(hourly))
     assert "Run these" not in client.login("viewer").get(f"/tasks/schedules/{hourly.id}").text
 
 
@@ -411,6 +411,7 @@ def test_reading_every_page_changes_no_row(client: Browser, session: Session, ca
     for url in (
         "",
         "/upcoming",
+        "/month",
         "/section",
         "/new",
         *(f"/{each.id}{page}" for each in schedules for page in ("", "/edit", "/pause", "/delete")),

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import defer, selectinload
 
-from webapp.agents.models import Agent
+from webapp.calendars.days import ONE_DAY, DaysOff
+from webapp.calendars.zones import day_start
 from webapp.db import db
 from webapp.objects.models import ObjectSet
+from webapp.schedules import engine, plans
+from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule, Slot
+from webapp.schedules.plan import TICK
 from webapp.schedules.states import End, Status
 from webapp.tasks import states
 from webapp.tasks.models import Batch, Task
@@ -120,6 +124,40 @@ def on_object_set(set_id: int) -> Sequence[Schedule]:
     return db.session.scalars(rows.order_by(Schedule.name, Schedule.id)).all()
 
 
+@dataclass(frozen=True)
+class Taken:
+    """What one day off takes from one schedule."""
+
+    schedule: Schedule
+    day: date
+    name: str
+    first: datetime
+    count: int
+
+
+def taken_by_calendar(following: Iterable[Schedule], off: DaysOff, now: datetime, span: timedelta) -> list[Taken]:
+    """The runs that would fall on the days off of the time ahead, by day."""
+    closed = sorted((day, name) for day, name in off.dates.items() if now.date() <= day <= (now + span).date())
+    found = [
+        taken
+        for schedule in following
+        if schedule.active
+        for day, name in closed
+        if (taken := _taken(schedule, day, name, now))
+    ]
+    return sorted(found, key=lambda taken: (taken.day, taken.first, taken.schedule.id))
+
+
+def _taken(schedule: Schedule, day: date, name: str, now: datetime) -> Taken | None:
+    try:
+        plan = replace(plans.plan_of(schedule), calendar=None)
+    except RuleError:
+        return None
+    begin, end = (day_start(each, plan.zone) - TICK for each in (day, day + ONE_DAY))
+    slots = engine.slots(plan, max(begin, now), end, COUNT_CAP)
+    return Taken(schedule, day, name, slots[0].at, len(slots)) if slots else None
+
+
 def followers(calendar_ids: Iterable[int]) -> dict[int, int]:
     counted = sa.select(Schedule.calendar_id, sa.func.count()).where(
         Schedule.calendar_id.in_(list(calendar_ids)), Schedule.deleted_at.is_(None)
@@ -171,20 +209,6 @@ def usual_zone() -> str:
 # --- slots ------------------------------------------------------------------------------------------------------
 
 
-def past(schedule: Schedule, per: int, before: datetime | None = None) -> Sequence[Slot]:
-    """Newest first, one more than asked for where there are more."""
-    rows = sa.select(Slot).where(Slot.schedule_id == schedule.id).options(defer(Slot.waiting))
-    if before:
-        rows = rows.where(Slot.at < before)
-    return db.session.scalars(rows.order_by(Slot.at.desc(), Slot.agent).limit(per + 1)).all()
-
-
-def missed(schedule: Schedule, limit: int = 100) -> Sequence[Slot]:
-    """Those that nobody has made up for."""
-    rows = sa.select(Slot).where(Slot.schedule_id == schedule.id, Slot.end == End.MISSED, Slot.batch_id.is_(None))
-    return db.session.scalars(rows.order_by(Slot.at.desc()).limit(limit)).all()
-
-
 def missed_since(moment: datetime) -> int:
     """How many due moments were missed, of all schedules."""
     return int(db.session.scalar(sa.select(sa.func.sum(Slot.count)).where(*_missed(moment))) or 0)
@@ -230,13 +254,6 @@ def batches(slots: Iterable[Slot]) -> dict[int, Batch]:
     ids = [slot.batch_id for slot in slots if slot.batch_id]
     rows = sa.select(Batch).options(defer(Batch.spec)).where(Batch.id.in_(ids))
     return {batch.id: batch for batch in db.session.scalars(rows)}
-
-
-def agents_of(slots: Iterable[Slot]) -> dict[str, str]:
-    """The names of those that had a time of their own."""
-    ids = {slot.agent for slot in slots if slot.agent}
-    rows = db.session.execute(sa.select(Agent.uuid, Agent.hostname).where(Agent.uuid.in_(ids)))
-    return {row.uuid: row.hostname for row in rows}
 
 
 def _where(chosen: Chosen) -> list[sa.ColumnElement[bool]]:

@@ -11,6 +11,7 @@ from webapp.schedules.models import Schedule
 
 WIDTH = 1000
 NARROW = 6  # a mark; those that would touch are one
+OFTEN = 30  # runs of one schedule; more are one line of the table
 STEPS = {24: [f"+{hours} h" for hours in range(0, 24, 3)], 168: [f"+{days} d" for days in range(7)]}
 
 
@@ -68,12 +69,16 @@ class Run:
 
 def in_order(rows: Sequence[Row], most: int) -> list[Run]:
     """All runs one after the other, for the table beside the picture; those of a busy schedule are one line."""
-    often = [Run(row.schedule, row.at[0], row.at[-1], len(row.at), True) for row in rows if row.more and row.at]
+    often = [Run(row.schedule, row.at[0], row.at[-1], len(row.at), True) for row in rows if _often(row)]
     return sorted([*often, *_one_by_one(rows, most)], key=lambda run: (run.at, run.schedule.id))[:most]
 
 
+def _often(row: Row) -> bool:
+    return bool(row.at) and (row.more or len(row.at) > OFTEN)
+
+
 def _one_by_one(rows: Sequence[Row], most: int) -> list[Run]:
-    told = ((at, row.schedule) for row in rows if not row.more for at in row.at)
+    told = ((at, row.schedule) for row in rows if not _often(row) for at in row.at)
     every = sorted(told, key=lambda pair: (pair[0], pair[1].id))
     found: list[Run] = []
     for at, schedule in every:

@@ -19,7 +19,6 @@ from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
 from webapp.schedules import queries as schedules
-from webapp.schedules import taken
 
 bp = Blueprint("calendar", __name__, url_prefix="/calendars")
 
@@ -151,7 +150,7 @@ def _page(calendar: Calendar, status: int = 200, **forms: Any) -> Response:
         "calendar": calendar, "year": year, "months": year_view(year, off), "today": now.date(),
         "days": [row for row in rows if row.date.year == year], "total": len(rows),
         "years": sorted({row.date.year for row in rows} | {now.year}), "sources": sorted({row.source for row in rows}),
-        "sees": sees, "following": following, "skips": taken.by_calendar(following, off, now, AHEAD), "most": MOST,
+        "sees": sees, "following": following, "skips": schedules.taken_by_calendar(following, off, now, AHEAD), "most": MOST,
         "used": schedules.followers([calendar.id]).get(calendar.id, 0),
         "country": HolidaysForm().offer(now.date()), "dates": DatesForm(formdata=None),
     } | forms  # fmt: skip

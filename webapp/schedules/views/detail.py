@@ -15,7 +15,7 @@ from webapp.calendars.zones import zone
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.refusal import Refused
-from webapp.schedules import coming, fields, lifecycle, queries, runs, starting
+from webapp.schedules import coming, fields, history, lifecycle, queries, runs, starting
 from webapp.schedules.forms import MISFIRE, OVERLAP
 from webapp.schedules.models import Schedule, Slot
 from webapp.schedules.views.listing import PATH, changed, get_schedule, row_context
@@ -86,7 +86,7 @@ def delete(schedule_id: int) -> Response:
 def run_missed(schedule_id: int) -> Response:
     """The chosen missed runs or all of them, each as a batch of its own, in the order in which they were due."""
     schedule, now = get_schedule(schedule_id), clock.now()
-    chosen = queries.missed(schedule) if request.form.get("which") == "all" else _chosen(schedule)
+    chosen = history.missed(schedule) if request.form.get("which") == "all" else _chosen(schedule)
     if not chosen:
         raise Problem(422, errors=[{"field": "ids", "message": "Choose at least one missed run"}])
     for slot in sorted(chosen, key=lambda slot: slot.at):
@@ -103,8 +103,8 @@ def _chosen(schedule: Schedule) -> list[Slot]:
 def _context(schedule: Schedule) -> dict[str, Any]:
     now = clock.now()
     before = _before(request.args.get("before", ""))
-    past = queries.past(schedule, PER, before)
-    shown, missed = past[:PER], queries.missed(schedule)
+    past = history.past(schedule, PER, before)
+    shown, missed = past[:PER], history.missed(schedule)
     return row_context() | {
         "schedule": schedule, "ahead": coming.ahead(schedule, now), "past": shown, "missed": missed,
         "batches": queries.batches([*shown, *missed]), "strips": queries.strips([schedule]), "open": runs.open_tasks(schedule),
@@ -112,7 +112,7 @@ def _context(schedule: Schedule) -> dict[str, Any]:
         "older": f"{PATH}/{schedule.id}?before={shown[-1].at.timestamp():.6f}" if len(past) > PER else "",
         "newest": f"{PATH}/{schedule.id}" if before else "",
         "here": f"{PATH}/{schedule.id}" + (f"?before={before.timestamp():.6f}" if before else ""),
-        "agents": queries.agents_of(shown), "misfire": MISFIRE, "overlap": OVERLAP,
+        "agents": history.agents_of(shown), "misfire": MISFIRE, "overlap": OVERLAP,
     }  # fmt: skip
 
 

@@ -91,7 +91,7 @@ def row_context() -> dict[str, Any]:
 
 
 def _context(args: MultiDict[str, str]) -> dict[str, Any]:
-    chosen = _chosen(args)
+    chosen = choose(args)
     per = args.get("per", SIZES[0], type=int)
     per = per if per in SIZES else SIZES[0]
     page = queries.page(chosen, per, args.get("after", type=int), args.get("before", type=int))
@@ -103,11 +103,11 @@ def _context(args: MultiDict[str, str]) -> dict[str, Any]:
         "newer": _url(chosen, per, {"before": first}) if page.less else "",
         "older": _url(chosen, per, {"after": last}) if page.more else "",
         "sizes": [(size, _url(chosen, size), size == per) for size in SIZES], "pills": _pills(chosen, counts),
-        "menus": _menus(chosen), "everything": sum(counts.values()),
+        "menus": menus_of(chosen), "everything": sum(counts.values()),
     }  # fmt: skip
 
 
-def _chosen(args: MultiDict[str, str]) -> Chosen:
+def choose(args: MultiDict[str, str]) -> Chosen:
     def listed(name: str) -> tuple[str, ...]:
         return tuple(sorted({value for value in args.getlist(name) if value}))
 
@@ -122,12 +122,16 @@ def lately() -> datetime:
 
 
 def _url(chosen: Chosen, per: int = SIZES[0], place: dict[str, Any] | None = None) -> str:
-    pairs = [("q", chosen.q)] if chosen.q else []
-    pairs += [(name, value) for name in sorted(LISTS) for value in getattr(chosen, name)]
-    pairs += [("missed", "1")] if chosen.missed_since else []
+    pairs = query_of(chosen)
     pairs += [("per", str(per))] if per != SIZES[0] else []
     query = urlencode([*pairs, *((place or {}).items())])
     return f"{PATH}?{query}" if query else PATH
+
+
+def query_of(chosen: Chosen) -> list[tuple[str, str]]:
+    pairs = [("q", chosen.q)] if chosen.q else []
+    pairs += [(name, value) for name in sorted(LISTS) for value in getattr(chosen, name)]
+    return [*pairs, ("missed", "1")] if chosen.missed_since else pairs
 
 
 def _pills(chosen: Chosen, counts: dict[str, int]) -> list[dict[str, Any]]:
@@ -141,7 +145,7 @@ def _pills(chosen: Chosen, counts: dict[str, int]) -> list[dict[str, Any]]:
     ]
 
 
-def _menus(chosen: Chosen) -> list[tuple[str, str, list[tuple[str, str]], tuple[str, ...]]]:
+def menus_of(chosen: Chosen) -> list[tuple[str, str, list[tuple[str, str]], tuple[str, ...]]]:
     labels = {name: kind.LABEL for name, kind in kinds.KINDS.items()}
     typed = [(name, labels.get(name, name.capitalize())) for name in queries.types()]
     kept = [(str(calendar.id), calendar.name) for calendar in calendars.listed()]

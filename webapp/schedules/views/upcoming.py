@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 from flask import Blueprint, Response, request
 
@@ -20,6 +21,15 @@ MOST = 100  # schedules in the picture
 LINES = 50
 
 
+def spans(current: int = 0) -> list[dict[str, Any]]:
+    """The ways to look ahead; 0 is the month."""
+    ways = [(f"{PATH}/upcoming?hours={hours}", f"Next {label}", hours) for hours, label in SPANS.items()]
+    return [
+        {"href": href, "label": label, "count": None, "current": hours == current}
+        for href, label, hours in [*ways, (f"{PATH}/month", "Month", 0)]
+    ]
+
+
 @bp.get("/upcoming")
 @requires(Permission.SCHEDULES_READ)
 @polling.cached(every=60)
@@ -31,7 +41,6 @@ def upcoming() -> Response:
     facts = row_context() | {
         "lines": [timeline.line(row, now, span) for row in rows], "runs": timeline.in_order(rows, LINES), "hours": hours,
         "steps": STEPS[hours], "most": LINES, "now": now,
-        "spans": [{"href": f"{PATH}/upcoming?hours={each}", "label": f"Next {label}", "count": None, "current": each == hours}
-                  for each, label in SPANS.items()],
+        "spans": spans(hours),
     }  # fmt: skip
     return htmx.page("schedules/upcoming.html", "schedules/_upcoming.html", **facts)
