@@ -1,7 +1,7 @@
 /*
   What a page does by itself. The server renders everything; this file asks again, remembers what was selected or opened,
-  tells the time and gives the keyboard its keys. Its attributes are listed at the top of app.css. It has no build, and no
-  state that the address or the server should own.
+  tells the time and gives the keyboard its keys. templates/base.html lists the attributes it looks for. It has no build, and
+  no state that the address or the server should own.
 */
 const root = document.documentElement
 const byId = id => document.getElementById(id)
@@ -16,6 +16,7 @@ const tell = (el, type) => el.dispatchEvent(new CustomEvent(type))
 const read = (key, none) => JSON.parse(sessionStorage.getItem(key)) ?? none
 const write = (key, value) => sessionStorage.setItem(key, JSON.stringify(value))
 const here = name => `${name}:${location.pathname}`
+const rest = el => (el ?? byId('main')).focus({ preventScroll: true })
 const setText = (el, text) => { if (el && el.textContent !== text) el.textContent = text }
 const locale = root.lang === 'en' ? 'en-GB' : root.lang
 const count = n => n.toLocaleString(locale)
@@ -117,7 +118,6 @@ function polled(event) {
   fails = 0
   lastAnswer = Date.now()
   byId('notice-poll')?.remove()
-  if (response.headers.has('X-New')) newRows(el, Number(response.headers.get('X-New')))
 }
 
 function pollFailed() {
@@ -146,7 +146,7 @@ function answered({ response, hx, sourceElement: el }) {
     const bar = el.form ?? el
     if (bar.matches('[data-bulk]')) bulkDone(bar)
   }
-  if (response.status < 400 || response.status === 422 || hx.redirect || /"(toast|conflict)"/.test(hx.trigger)) return
+  if (response.status < 400 || response.status === 422 || hx.redirect || /"toast"/.test(hx.trigger)) return
   toast({ tone: 'danger', text: refusal(response) })
 }
 
@@ -171,7 +171,10 @@ for (const type of ['pointermove', 'pointerdown', 'keydown', 'wheel']) addEventL
 
 /* ---- Before and after a swap ---- */
 
+let held
+
 hear('htmx:before:swap', ({ detail: { ctx, tasks } }) => {
+  held = document.activeElement !== document.body
   for (const task of tasks) {
     keepOwnRoot(task, ctx)
     if (/Morph$/.test(task.swapSpec.style) && task.target?.id) carryOver(task, isPoll(ctx))
@@ -214,12 +217,12 @@ hear('htmx:after:swap', ({ detail: { ctx } }) => {
   const tag = ctx.response?.headers.get('ETag')
   if (tag && isPoll(ctx) && target.matches('[data-live]')) target.dataset.tag = tag
   if (ctx.response?.status === 422) refused(target)
-  else if (!isPoll(ctx)) {
-    newRows(target, 0)
-    setText(byId('q-msg'), '')
-  }
+  else if (!isPoll(ctx)) setText(byId('q-msg'), '')
   restore()
-  if (isPoll(ctx)) for (const button of $$('tr[data-running] [data-expand][aria-expanded="true"]', target)) fill(button)
+  if (held && document.activeElement === document.body) rest()
+  if (!isPoll(ctx)) return
+  for (const button of $$('tr[data-running] [data-expand][aria-expanded="true"]', target)) fill(button)
+  tail(target)
 })
 
 function refused(target) {
@@ -304,9 +307,11 @@ hear('formdata', ({ target: form, formData }) => {
   } else for (const id of selected(form)) formData.append('ids', id)
 })
 
+/* The focus goes back to where the selecting ended. */
 function bulkDone(form) {
+  const row = byId(lastBox)?.closest('tr')
   select(form, [])
-  byId('main').focus({ preventScroll: true })
+  rest(row && $('a', row))
 }
 
 /* ---- Opened rows, new rows ---- */
@@ -343,17 +348,10 @@ on('click', '[data-expand]', (event, button) => {
 const tailing = () => root.dataset.tail === 'on'
 on('change', 'input[data-tail]', (event, box) => keepPref('tail', box.checked ? 'on' : 'off'))
 
-function newRows(list, n) {
-  $(`.newrows[data-for="${list.id}"]`)?.remove()
-  if (!n || !list.matches('[data-live]')) return
-  const url = new URL(list.getAttribute('hx-get'), location)
-  for (const name of ['after', 'before', 'seen']) url.searchParams.delete(name)
-  const href = url.pathname + url.search
-  const pill = make('a', { class: 'pill', href, 'hx-get': href, 'hx-target': `#${list.id}`, 'hx-swap': 'outerMorph', 'hx-push-url': 'true', 'hx-sync': `#${list.id}:replace` }, icon('up'), `${count(n)} new · Show`)
-  list.before(make('div', { class: 'newrows', 'data-for': list.id }, pill))
-  htmx.process(pill)
-  const busy = $('.x, input[name="ids"]:checked', list)
-  if (tailing() && !busy && scrollY < 200 && !/[?&](after|before)=/.test(location.search)) pill.click()
+/* New rows are shown at once only to who asked for that, and is at the top with nothing in hand. */
+function tail(list) {
+  const pill = $('.newrows a', list), busy = $('.x, input[name="ids"]:checked', list)
+  if (pill && tailing() && !busy && scrollY < 200 && !/[?&](after|before)=/.test(location.search)) pill.click()
 }
 
 /* ---- Times ---- */
@@ -400,15 +398,15 @@ function tellSeconds() {
 /* ---- Messages ---- */
 
 function toast({ text, tone = 'info', undo, href, label = 'Show' }) {
-  const box = make('div', { class: 'toast', 'data-tone': tone, tabindex: -1 }, sign(tone), make('p', {}, text))
-  const button = (words, act, square) => {
-    const el = make('button', square ? { type: 'button', class: 'btn quiet small square', 'aria-label': words } : { type: 'button', class: 'btn small' }, square ? icon('close') : words)
-    el.onclick = () => { box.remove(); act?.() }
-    box.append(el)
+  const button = (content, attributes, act) => {
+    const el = make('button', { type: 'button', class: 'btn small', ...attributes }, content)
+    el.onclick = () => { box.remove(); act?.(); rest() }
+    return el
   }
-  if (undo) button('Undo', () => { post(undo.url, { token: undo.token }); $('body [data-live]')?.focus() })
-  if (href) box.append(make('a', { class: 'btn small', href }, label))
-  button('Close', null, true)
+  const box = make('div', { class: 'toast', 'data-tone': tone, tabindex: -1 }, sign(tone), make('p', {}, text),
+    undo && button('Undo', {}, () => post(undo.url, { token: undo.token })),
+    href && make('a', { class: 'btn small', href }, label),
+    button(icon('close'), { class: 'btn quiet small square', 'aria-label': 'Close' }))
   // Lifted above an open dialog each time: the top layer is ordered by who came last.
   const region = byId('toasts')
   region.hidePopover?.()
@@ -429,7 +427,6 @@ function expire(box, ms) {
 /* A message that offers to take something back has said its word once it was taken at it. */
 on('click', '#notices [form="act"]', (event, button) => setTimeout(() => button.closest('.banner').remove()))
 hear('toast', ({ detail }) => toast(detail))
-hear('conflict', ({ detail }) => { toast({ tone: 'warning', text: 'It changed in the meantime.', ...detail }); refresh() })
 hear('list:refresh', ({ detail }) => {
   if (detail.keep) for (const form of $$('[data-bulk]')) select(form, detail.keep)
   refresh()
@@ -437,7 +434,7 @@ hear('list:refresh', ({ detail }) => {
 hear('dialog:close', () => byId('dialog').close())
 hear('counts', ({ detail: { failed = 0, running = 0 } }) => {
   document.title = (failed ? `(${failed} failed) ` : '') + document.title.replace(/\(\d+ failed\) /, '')
-  const link = $('link[rel="icon"]'), href = failed ? link.dataset.fail : running ? link.dataset.run : link.dataset.ok
+  const link = $('link[rel="icon"]'), href = link.dataset[failed ? 'fail' : running ? 'run' : 'ok']
   if (link.getAttribute('href') !== href) link.href = href
 })
 
@@ -563,30 +560,17 @@ on('keydown', 'textarea', (event, area) => { if (event.key === 'Enter' && (event
 const draftKey = area => here(`draft-${area.dataset.draft}`)
 on('input', '[data-draft]', (event, area) => write(draftKey(area), area.value))
 
-/* ---- Palette: a combobox over what the server found ---- */
-
-const options = () => $$('#palette-list a[role="option"]')
+/* ---- Palette ---- */
 
 function openPalette() {
-  openDialog(byId('palette'))
-  byId('palette-q').select()
-  tell(byId('palette-q'), 'open')
+  const palette = byId('palette'), field = byId('palette-q')
+  openDialog(palette)
+  field.select()
+  tell(field, 'open')
+  import(palette.dataset.script)
 }
 
-function activate(index) {
-  const all = options(), at = (index + all.length) % all.length
-  all.forEach((el, i) => el.setAttribute('aria-selected', i === at))
-  byId('palette-q').setAttribute('aria-activedescendant', all[at]?.id ?? '')
-  all[at]?.scrollIntoView({ block: 'nearest' })
-}
-
-on('keydown', '#palette-q', event => {
-  const now = options().findIndex(el => el.getAttribute('aria-selected') === 'true')
-  if (event.key === 'ArrowDown' || event.key === 'ArrowUp') { event.preventDefault(); activate(now + (event.key === 'ArrowDown' ? 1 : -1)) }
-  if (event.key === 'Enter' && now >= 0) { event.preventDefault(); options()[now].click() }
-})
 on('click', '[data-palette]', event => { event.preventDefault(); openPalette() })
-on('htmx:after:swap', '#palette', () => activate(0))
 
 /* ---- Keyboard ---- */
 
@@ -618,7 +602,12 @@ const KEYS = {
   o: () => press('a[id^="a-"]'), e: () => press('[data-expand]'),
   x: () => press('input[name="ids"]'), X: () => press('input[name="ids"]', true),
   a: selectAll, b: () => $('[data-bulk][data-n] button[data-confirm]')?.focus(), f: nextFailure, r: refresh,
-  '.': () => { const menu = rowNow() && $('.menu', rowNow()); if (menu) { menu.open = true; $('.menuitems :is(a, button)', menu)?.focus() } },
+  '.': () => {
+    const menu = rowNow() && $('.menu', rowNow())
+    if (menu) menu.open = true
+    $(':is(a, button)', menu ?? $('.pagehead .actions') ?? undefined)?.focus()
+  },
+  m: () => { const text = byId('note-text'); text ? text.focus() : byId('tab-notes')?.click() },
   p: () => { const pick = byId('live'); pick.value = period() ? 0 : 10; pick.dispatchEvent(new Event('change', { bubbles: true })); say(period() ? 'Live updates on' : 'Live updates paused') },
   t: () => byId('toasts').lastElementChild?.focus(),
 }
@@ -628,7 +617,7 @@ hear('keydown', event => {
   if (event.key === 'F6' && byId('toasts').childElementCount) { event.preventDefault(); return KEYS.t() }
   if (event.key === 'Escape') return escape()
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return
-  if (root.dataset.shortcuts === 'off' || $('dialog[open]') || event.target.closest?.('input:not([type="checkbox"], [type="radio"]), textarea, select, [contenteditable]')) return
+  if (root.dataset.shortcuts === 'off' || $('dialog[open]') || event.target.closest?.('input:not([type="checkbox"], [type="radio"]), textarea, select')) return
   const place = Date.now() - chord < 1500 && PLACES[event.key]
   const button = $(`[data-key="${CSS.escape(event.key)}"]`)
   if (!place && !button && !KEYS[event.key]) return

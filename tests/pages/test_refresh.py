@@ -98,6 +98,15 @@ def test_new_rows_are_announced_and_shown_when_asked_for(app: Flask, cast: Cast,
     expect(tasks.locator(".newrows")).to_have_count(0)
 
 
+def test_with_the_live_tail_new_rows_come_by_themselves(app: Flask, cast: Cast, tasks: Page) -> None:
+    with tasks.expect_response("**/me/prefs"):
+        tasks.locator("input[data-tail]").check()
+    new = change(app, lambda: made.task(cast.acme).uuid)
+    poll(tasks)
+    expect(tasks.locator(f"#t-{new}")).to_be_visible()
+    expect(tasks.locator(".newrows")).to_have_count(0)
+
+
 def test_who_was_signed_out_is_told_and_keeps_the_page(tasks: Page) -> None:
     tasks.locator("#top-q").fill("not yet sent")
     tasks.context.clear_cookies()

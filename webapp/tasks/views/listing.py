@@ -76,9 +76,7 @@ def _index(address: Address) -> Response:
     )
     if not htmx.wanted():
         return response
-    if address.polled:
-        response.headers["X-New"] = str(listing["new"])
-    else:
+    if not address.polled:
         response.headers["HX-Push-Url"] = address.here()
     return htmx.tell(response, {"counts": {"failed": listing["failed"], "running": listing["running"]}})
 
