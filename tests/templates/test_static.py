@@ -11,7 +11,7 @@ import pytest
 from tests.templates.sources import STATIC
 
 KB = 1024
-BUDGETS = {"app.js": 10, "output.js": 4, "mentions.js": 2, "palette.js": 1, "app.css": 12, "icons.svg": 6}
+BUDGETS = {"app.js": 10, "output.js": 4, "mentions.js": 2, "palette.js": 1, "app.css": 12, "calendar.css": 2, "icons.svg": 6}
 SCRIPTS = ("vendor/htmx-4.0.1.min.js", "app.js")
 
 
