@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.browser import Browser
 from tests.cast import Cast
+from tests.schedules import made as scheduled
 from tests.tasks import made
+from webapp import clock
+from webapp.access.models import Membership, Role
+from webapp.access.permissions import Permission
 from webapp.config import Settings
 from webapp.plugins import catalogue, lifecycle
 from webapp.plugins.contract import Manifest, Parameter
@@ -68,6 +73,36 @@ def test_its_page_has_parameters_settings_and_latest_tasks(admin: Browser, sessi
     assert "ignore_sigterm" in page and f"/tasks/{task.uuid}" in page
     assert 'href="/tasks/new?kind=plugin&amp;plugin=demo"' in page
     assert admin.get("/plugins/nothing").status_code == 404
+
+
+def test_its_page_has_the_schedules_that_run_it_and_how_its_runs_went(
+    admin: Browser, session: Session, cast: Cast
+) -> None:
+    other = {"type": "plugin", "data": {"plugin_id": "dns_records", "input_data": ["example.com"]}}
+    schedule = scheduled.schedule(cast.acme, {"kind": "interval", "every": "1h"}, clock.now(), name="Each hour")
+    elsewhere = scheduled.schedule(cast.globex, {"kind": "interval", "every": "1h"}, clock.now(), name="Of Globex")
+    scheduled.schedule(cast.acme, {"kind": "interval", "every": "1h"}, clock.now(), name="Another", spec=other)
+    for exit_code in (0, 0, 1):
+        made.ended(cast.acme, exit_code)
+    page = admin.get("/plugins/demo").text
+    assert f'href="/tasks/schedules/{schedule.id}">Each hour</a>' in page and "Another" not in page
+    assert 'href="/tasks/schedules?plugin=demo"' in page and elsewhere.name not in page
+    assert "3 tasks" in page and "66 %" in page
+    assert ">3<" in admin.get("/plugins?q=demo").text
+
+
+def test_schedules_are_not_shown_to_who_may_not_see_them(client: Browser, session: Session, cast: Cast) -> None:
+    scheduled.schedule(cast.acme, {"kind": "interval", "every": "1h"}, clock.now(), name="Each hour")
+    client.login("viewer")
+    assert "Each hour" in client.get("/plugins/demo").text
+    narrow = Role(organization_id=cast.acme, name="Plugins only", own=[Permission.PLUGINS_READ])
+    session.add(narrow)
+    session.flush()
+    session.execute(sa.update(Membership).where(Membership.user_id == cast.id("viewer")).values(role_id=narrow.id))
+    session.commit()
+    client.login("viewer")
+    page = client.get("/plugins/demo").text
+    assert "Each hour" not in page and "h-schedules" not in page and "30 days" not in page
 
 
 def test_settings_are_saved_and_secrets_never_shown(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, current_app, flash, request
@@ -16,12 +17,14 @@ from webapp.objects.values import FieldErrors
 from webapp.plugins import catalogue, forms, lifecycle, queries
 from webapp.plugins.discovery import Plugin
 from webapp.refusal import Refused
+from webapp.schedules import queries as schedules
 from webapp.seal import Seal
 from webapp.tasks import queries as tasks
 
 bp = Blueprint("plugins", __name__, url_prefix="/plugins")
 
 LATEST = 10
+LATELY = timedelta(days=30)  # of which uses are counted
 
 
 @bp.get("/")
@@ -29,10 +32,10 @@ LATEST = 10
 @polling.cached
 def index() -> Response:
     q = request.args.get("q", "").strip()[:200]
-    found = catalogue.catalogue()
+    found, matching = catalogue.catalogue(), queries.matching(q)
     return htmx.page(
-        "plugins/index.html", "plugins/_list.html", q=q, plugins=queries.matching(q), broken=found.broken,
-        off=queries.off_in(), orgs={org.id: org for org in principal.seen},
+        "plugins/index.html", "plugins/_list.html", q=q, plugins=matching, broken=found.broken, off=queries.off_in(),
+        orgs={org.id: org for org in principal.seen}, uses=_uses([plugin.id for plugin in matching]),
     )  # fmt: skip
 
 
@@ -87,12 +90,21 @@ def _page(plugin: Plugin, org: Org, status: int = 200, **typed: Any) -> Response
     row = queries.settings_in(plugin.id, org.id)
     plain, secrets = forms.split(plugin.manifest)
     latest = tasks.of_plugin(plugin.id, org.id, LATEST) if principal.can(Permission.TASKS_READ, org.id) else None
+    sees = principal.can(Permission.SCHEDULES_READ, org.id)
     context: dict[str, Any] = {
         "plugin": plugin, "told": plugin.manifest, "org": org, "orgs": _orgs(), "row": row, "plain": plain,
         "secrets": secrets, "set": set(row.secrets) if row else set(), "enabled": row is None or row.enabled,
-        "seen": row.version if row else 1, "tasks": latest, "given": forms.shown(row), "errors": [],
+        "seen": row.version if row else 1, "tasks": latest, "uses": _uses([plugin.id], org.id).get(plugin.id),
+        "schedules": schedules.of_plugin(plugin.id, org.id, LATEST) if sees else None, "given": forms.shown(row), "errors": [],
     }  # fmt: skip
     return htmx.page("plugins/show.html", "plugins/_show.html", status, **context | typed)
+
+
+def _uses(plugin_ids: list[str], org_id: int | None = None) -> dict[str, Any]:
+    """Where this person may see tasks: in one organisation, or in all that are shown."""
+    seen = {org.id for org in principal.seen} if org_id is None else {org_id}
+    allowed = seen & principal.org_ids_with(Permission.TASKS_READ)
+    return dict(tasks.uses(plugin_ids, allowed, clock.now() - LATELY)) if allowed else {}
 
 
 def _plugin(plugin_id: str) -> Plugin:

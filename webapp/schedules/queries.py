@@ -15,6 +15,7 @@ from webapp.calendars.zones import day_start
 from webapp.db import db
 from webapp.objects.models import ObjectSet
 from webapp.schedules import engine, plans
+from webapp.schedules.due_by import due_by as due_by
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule, Slot
 from webapp.schedules.plan import TICK
@@ -114,14 +115,25 @@ def _offered(column: Any, *conditions: Any) -> list[str]:
 
 def following(calendar_id: int, limit: int | None = None) -> Sequence[Schedule]:
     """The schedules that keep to a calendar."""
-    rows = sa.select(Schedule).options(*PLAIN).where(Schedule.calendar_id == calendar_id, Schedule.deleted_at.is_(None))
-    return db.session.scalars(rows.order_by(Schedule.name, Schedule.id).limit(limit)).all()
+    return _some(Schedule.calendar_id == calendar_id, limit=limit)
 
 
 def on_object_set(set_id: int) -> Sequence[Schedule]:
     """The schedules whose target is an object set."""
-    rows = sa.select(Schedule).options(*PLAIN).where(Schedule.object_set_id == set_id, Schedule.deleted_at.is_(None))
-    return db.session.scalars(rows.order_by(Schedule.name, Schedule.id)).all()
+    return _some(Schedule.object_set_id == set_id)
+
+
+def of_plugin(plugin_id: str, organization_id: int, limit: int) -> Sequence[Schedule]:
+    """Those that run it, the next one first."""
+    by_time = (Schedule.next_run_at.is_(None), Schedule.next_run_at)
+    return _some(
+        Schedule.plugin_id == plugin_id, Schedule.organization_id == organization_id, order=by_time, limit=limit
+    )
+
+
+def _some(*conditions: Any, order: Sequence[Any] = (), limit: int | None = None) -> Sequence[Schedule]:
+    rows = sa.select(Schedule).options(*PLAIN).where(*conditions, Schedule.deleted_at.is_(None))
+    return db.session.scalars(rows.order_by(*order, Schedule.name, Schedule.id).limit(limit)).all()
 
 
 @dataclass(frozen=True)
@@ -175,29 +187,6 @@ def choices(limit: int) -> list[tuple[str, str]]:
     """Number and name of those that there are, for a filter."""
     rows = sa.select(Schedule.id, Schedule.name).where(Schedule.deleted_at.is_(None)).order_by(Schedule.name)
     return [(str(row.id), row.name) for row in db.session.execute(rows.limit(limit))]
-
-
-@dataclass(frozen=True)
-class DueBy:
-    """The schedule of a task, and the moment that it was due at. One that was deleted has no page."""
-
-    name: str
-    href: str
-    at: datetime | None = None
-    slot_href: str = ""
-
-
-def due_by(task: Task) -> DueBy | None:
-    if not task.schedule_id:
-        return None
-    schedule = db.session.get(Schedule, task.schedule_id, options=PLAIN)
-    slot = db.session.execute(sa.select(Slot.id, Slot.at).where(Slot.id == task.slot_id)).first()
-    if schedule is None or schedule.deleted_at:
-        return DueBy(schedule.name if schedule else "", "", slot.at if slot else None)
-    path = f"/tasks/schedules/{schedule.id}"
-    if slot is None:
-        return DueBy(schedule.name, path)
-    return DueBy(schedule.name, path, slot.at, f"{path}?before={slot.at.timestamp() + 1:.6f}#p-{slot.id}")
 
 
 def usual_zone() -> str:
