@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.cast import Cast
 from tests.pages.conftest import Open
 from tests.pages.looking import task
-from tests.pages.test_accessible import LOOKS, problems
+from tests.pages.test_every_page import LOOKS, problems
 from webapp.tasks.models import Task
 
 

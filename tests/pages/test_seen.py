@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.pages.conftest import Open
 from tests.pages.looking import task
-from tests.pages.test_fits import TOO_WIDE
+from tests.pages.test_every_page import TOO_WIDE
 from webapp.tasks.models import Task
 
 HIDDEN = """() => {
