@@ -63,7 +63,7 @@ def organization_id(app: Flask) -> int:
 def big(count: int) -> Path:
     """A database with so many tasks in their final states, as a year of schedules leaves them."""
     return kept(
-        f"tasks-{count}-{schema.head()}-{_shape()}-words", f"{count:,} tasks", lambda settings: fill(settings, count)
+        f"tasks-{count}-{schema.head()}-{shape()}-words", f"{count:,} tasks", lambda settings: fill(settings, count)
     )
 
 
@@ -84,7 +84,7 @@ def kept(name: str, what: str, fill: Callable[[Settings], None]) -> Path:
     return path
 
 
-def _shape() -> str:
+def shape() -> str:
     """Changes with the columns, so that an old file is not taken for a new one."""
     return f"{len(Task.__table__.columns)}-{len(Batch.__table__.columns)}-{len(Task.__table__.indexes)}"
 

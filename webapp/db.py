@@ -7,7 +7,7 @@ forgetting the organisation raises instead of leaking.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,12 +19,11 @@ from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from sqlalchemy import event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column, with_loader_criteria
 from sqlalchemy.orm.session import ORMExecuteState
 from sqlalchemy.sql import visitors as sa_visitors
 
+from webapp import connections
 from webapp.config import Settings
 
 NAMING = {
@@ -126,16 +125,10 @@ db = Database(session_options={"class_": OrgSession, "expire_on_commit": False},
 
 def init(app: Flask, settings: Settings) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = settings.database_url
-    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = engine_options(settings.database_url)
+    app.config["SQLALCHEMY_ENGINE_OPTIONS"] = connections.options(settings.database_url)
     db.init_app(app)
     with app.app_context():
-        prepare(db.engine, settings.sqlite_synchronous)
-
-
-def engine_options(url: str) -> dict[str, Any]:
-    if sa.make_url(url).get_backend_name() == "sqlite":
-        return {"connect_args": {"timeout": 10, "check_same_thread": False}}
-    return {"pool_pre_ping": True, "pool_size": 8, "max_overflow": 24, "pool_recycle": 1800}
+        connections.prepare(db.engine, settings.sqlite_synchronous)
 
 
 def core(settings: Settings) -> Flask:
@@ -147,38 +140,6 @@ def core(settings: Settings) -> Flask:
     app.extensions["settings"] = settings
     init(app, settings)
     return app
-
-
-def prepare(engine: sa.Engine, synchronous: str = "FULL") -> None:
-    """SQLite habits: WAL, foreign keys, and transactions that begin as writers unless told otherwise.
-
-    The driver's own deferred BEGIN fails at once when two sessions read and then write, whatever the
-    busy timeout; BEGIN IMMEDIATE queues them instead.
-    """
-    if engine.dialect.name != "sqlite":
-        return
-
-    @event.listens_for(engine, "connect")
-    def _connect(connection: Any, _record: Any) -> None:
-        connection.isolation_level = None
-        for pragma in (
-            "journal_mode=WAL",
-            f"synchronous={synchronous}",
-            "foreign_keys=ON",
-            "busy_timeout=10000",
-            "temp_store=MEMORY",
-            "cache_size=-16000",
-            "mmap_size=268435456",
-        ):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def _begin(connection: sa.Connection) -> None:
-        reading = bool(connection.get_execution_options().get("reading"))
-        if connection.info.get("reading") != reading:  # kept with the pooled connection, as the pragma is
-            connection.exec_driver_sql(f"PRAGMA query_only={'ON' if reading else 'OFF'}")
-            connection.info["reading"] = reading
-        connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 def scope_to(reading: Iterable[int], writing: int | None = None) -> None:
@@ -277,7 +238,16 @@ def _check_changed(state: ORMExecuteState, scope: Scope) -> None:
         raise ScopeMissing("an update by primary keys runs only in a system scope")
     if state.is_insert and not rows:
         raise ScopeMissing("hand the rows of an insert over as parameters, where they can be checked")
-    if state.is_insert and any(row.get("organization_id") != scope.writing for row in rows):
+    if state.is_insert:
+        check_written(rows)
+
+
+def check_written(rows: Iterable[Mapping[str, Any]]) -> None:
+    """Rows that are handed over as such name the one organisation that this session writes to."""
+    scope: Scope | None = db.session().info.get("scope")
+    if scope is not None and scope.everything:
+        return
+    if scope is None or any(row.get("organization_id") != scope.writing for row in rows):
         raise ScopeMissing("a bulk insert names an organisation outside this session's scope")
 
 
@@ -303,47 +273,6 @@ def _check_new(row: OrgScoped, scope: Scope | None) -> None:
         row.organization_id = scope.writing
     elif not scope.everything and row.organization_id not in (scope.writing, *scope.reading):
         raise ScopeMissing(f"a new {type(row).__name__} names a foreign organisation")
-
-
-def next_ids(model: type[Base], count: int) -> Sequence[int]:
-    """PostgreSQL's next numbers, for rows whose ids are wanted before they are written."""
-    each = sa.func.generate_series(1, count).table_valued("number")
-    sequence = sa.func.pg_get_serial_sequence(model.__tablename__, "id")
-    with system_scope("numbers"):
-        return db.session.scalars(sa.select(sa.func.nextval(sequence)).select_from(each)).all()
-
-
-def upsert(model: type[Base], rows: list[dict[str, Any]], keys: list[str], update: list[str]) -> None:
-    """Insert, or where a row with these keys is there, take over `update`."""
-    if not rows:
-        return
-    insert = sqlite_insert if dialect() == "sqlite" else postgresql_insert
-    statement = insert(model)
-    changes = {name: statement.excluded[name] for name in update}
-    db.session.execute(
-        statement.on_conflict_do_update(index_elements=keys, set_=changes) if changes
-        else statement.on_conflict_do_nothing(index_elements=keys), rows,
-    )  # fmt: skip
-
-
-def insert(model: type[Base], rows: list[dict[str, Any]]) -> None:
-    """Rows with the same keys, whose own ids nobody asks for."""
-    _plainly(sa.insert(model), rows)
-
-
-def change(statement: sa.Update, values: dict[str, Any] | list[dict[str, Any]] | None = None) -> int:
-    """How many rows it has changed. What is loaded stays as it is."""
-    return int(_plainly(statement, values).rowcount)
-
-
-def _plainly(statement: Any, rows: list[dict[str, Any]] | dict[str, Any] | None = None) -> Any:
-    """A loop's or worker's has nothing to check and nobody's act to record: past the ORM, which takes thrice as long."""
-    session = db.session()
-    scope: Scope | None = session.info.get("scope")
-    if scope is None or not scope.everything or session.info.get("act"):
-        return session.execute(statement, rows, execution_options={"synchronize_session": False})
-    session.flush()
-    return session.connection().execute(statement, rows)
 
 
 def dialect() -> str:

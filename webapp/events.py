@@ -12,7 +12,8 @@ from sqlalchemy import event as sa_event
 from sqlalchemy.orm import Mapped, mapped_column
 
 from webapp import queue
-from webapp.db import Base, BigKey, OrgScoped, OrgSession, db, insert
+from webapp.bulk import insert
+from webapp.db import Base, BigKey, OrgScoped, OrgSession, db
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from webapp import db
+from webapp import connections, db
 from webapp.config import Settings
 
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
@@ -47,7 +47,7 @@ class Extra:
 
 def upgrade(settings: Settings) -> None:
     """Bring the database up to this version. Several processes may ask at once; one does it, the others wait."""
-    engine = sa.create_engine(settings.database_url, **db.engine_options(settings.database_url))
+    engine = sa.create_engine(settings.database_url, **connections.options(settings.database_url))
     with engine.connect() as connection, _alone(connection, settings):
         upgrade_connection(connection)
     engine.dispose()

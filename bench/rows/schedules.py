@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from flask import Flask
 
 from bench.measure import Row, quantile, seconds
-from bench.world import BITE, NOW, kept, organization_id, world
+from bench.world import BITE, NOW, kept, organization_id, shape, world
 from webapp import db, schema
 from webapp.config import Settings
 from webapp.schedules import engine, plans, rules, tick
@@ -132,7 +132,7 @@ def memory() -> float:
 
 def stored(count: int) -> Path:
     """A database with so many daily schedules, none of them due."""
-    name = f"schedules-{count}-{schema.head()}-{len(Schedule.__table__.columns)}"
+    name = f"schedules-{count}-{schema.head()}-{len(Schedule.__table__.columns)}-{shape()}"
     return kept(name, f"{count:,} schedules", lambda settings: fill(settings, count))
 
 

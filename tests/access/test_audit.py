@@ -20,7 +20,8 @@ from webapp.access import audit
 from webapp.access.guards import requires
 from webapp.access.models import Audit, Membership, Role, User
 from webapp.access.permissions import Permission
-from webapp.db import change, db, unit
+from webapp.bulk import change
+from webapp.db import db, unit
 from webapp.events import SYSTEM, Actor
 
 ANA = Actor("user", "ana", 7)

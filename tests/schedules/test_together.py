@@ -9,9 +9,10 @@ from sqlalchemy.orm import Session
 from tests.cast import Cast
 from tests.schedules import made
 from tests.schedules.made import at
+from tests.tasks import made as hosts
 from webapp.db import within
 from webapp.events import Event
-from webapp.schedules import slots, together
+from webapp.schedules import engine, plans, slots, tick
 from webapp.schedules.models import Slot
 from webapp.schedules.plan import Slot as Moment
 from webapp.schedules.states import End
@@ -98,6 +99,33 @@ def test_a_fault_in_the_middle_leaves_nothing_and_each_starts_by_itself(
     assert [len(made.tasks(each)) for each in several] == [1, 1, 1]
 
 
-def test_alone_there_is_nothing_to_do_together(session: Session, cast: Cast) -> None:
-    only = made.schedule(cast.acme, DAILY, MORNING)
-    assert together.start([only], NINE, {}) == [only]
+def test_those_for_agents_start_together_too(session: Session, cast: Cast) -> None:
+    agents = [hosts.agent(cast.acme, name, now=NINE) for name in ("web-1", "web-2")]
+    session.commit()
+    spec = {"type": "execute_command", "data": {"command": "true"}, "target": {"agents": "all"}}
+    both = [made.schedule(cast.acme, DAILY, MORNING, name=name, spec=spec) for name in ("First", "Second")]
+    read: list[str] = []
+    sa.event.listen(session.get_bind(), "before_cursor_execute", lambda *given: read.append(given[2]))
+    made.ticked(NINE)
+    assert sum("INSERT INTO batch" in statement for statement in read) == 1
+    for each in both:
+        tasks = made.tasks(each)
+        assert sorted(task.agent_id for task in tasks) == sorted(agent.id for agent in agents)
+        assert [(task.executor, task.status, task.batch.total) for task in tasks] == [("agent", "pending", 2)] * 2
+
+
+def test_what_is_alike_is_not_what_is_by_chance(session: Session, cast: Cast) -> None:
+    chance = {"kind": "times", "at": ["09:00"], "jitter": "30m"}
+    several = [made.schedule(cast.acme, chance, MORNING, name=f"Number {number}") for number in range(4)]
+    made.ticked(at("2026-11-23T09:30"))
+    foretold = [engine.next_slot(plans.plan_of(made.fresh(each)), each.last_slot_at) for each in several]
+    assert [each.due_at for each in several] == [slot.at for slot in foretold if slot]
+    assert len({each.due_at for each in several}) > 1
+
+
+def test_more_than_a_bite_is_left_to_the_next(session: Session, cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tick, "SLOTS", 2)
+    twice = {"kind": "interval", "every": "30m"}
+    several = [made.schedule(cast.acme, twice, MORNING, name=f"Number {number}") for number in range(5)]
+    made.ticked(NINE)
+    assert [len(made.tasks(each)) for each in several] == [1] * 5

@@ -20,7 +20,8 @@ from webapp import events, queue
 from webapp.agents import enrolment, facts, lifecycle
 from webapp.agents.models import Agent, Heartbeat
 from webapp.agents.states import SILENCED
-from webapp.db import db, upsert, writing_to
+from webapp.bulk import upsert
+from webapp.db import db, writing_to
 from webapp.events import Actor
 from workers.agent.protocol import AgentEvent, HeartbeatRequest
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from webapp.db import db, upsert
+from webapp.bulk import upsert
+from webapp.db import db
 from webapp.library.models import Package
 
 AGENT_KIND, AGENT_NAME = "update_agent", "muster-agent"

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 
-from webapp.db import db, upsert
+from webapp.bulk import upsert
+from webapp.db import db
 from webapp.objects.models import Object, ObjectTask
 
 BITE = 400  # keys in one statement

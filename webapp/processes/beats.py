@@ -10,7 +10,8 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from webapp.db import db, upsert
+from webapp.bulk import upsert
+from webapp.db import db
 from webapp.processes.models import Process
 
 EVERY = 15.0

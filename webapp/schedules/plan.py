@@ -37,6 +37,11 @@ class Plan:
         """Each agent has times of its own: ask `for_agent`."""
         return getattr(self.rule, "per", None) == "agent"
 
+    @property
+    def by_chance(self) -> bool:
+        """Two with the same rule have different times."""
+        return self.jitter > 0 or self.kind == "random"
+
     def for_agent(self, agent: str) -> Plan:
         return replace(self, seed=replace(self.seed, agent=agent)) if self.per_agent else self
 

@@ -26,12 +26,12 @@ LOOK = timedelta(minutes=1)
 
 def plan_of(schedule: Schedule) -> Plan:
     """RuleError when what is stored cannot be read."""
-    read = _read(json.dumps(schedule.rule), schedule.timezone, schedule.starts_at, schedule.ends_at)
-    return replace(read, calendar=days_off(schedule.calendar), seed=seed_of(schedule.seed))
+    stored = read(json.dumps(schedule.rule), schedule.timezone, schedule.starts_at, schedule.ends_at)
+    return replace(stored, calendar=days_off(schedule.calendar), seed=seed_of(schedule.seed))
 
 
 @lru_cache(maxsize=4096)
-def _read(rule: str, timezone: str, start: datetime | None, end: datetime | None) -> Plan:
+def read(rule: str, timezone: str, start: datetime | None, end: datetime | None) -> Plan:
     """Many schedules have the same rule, and each comes again."""
     return rules.parse(json.loads(rule), timezone, start=start, end=end)
 
@@ -57,10 +57,13 @@ def reckon(schedule: Schedule, after: datetime, now: datetime) -> None:
 
 
 def look_ahead(schedule: Schedule, plan: Plan, following: Slot | None) -> None:
+    schedule.next_run_at, schedule.due_at = ahead(plan, following)
+
+
+def ahead(plan: Plan, following: Slot | None) -> tuple[datetime | None, datetime | None]:
     """The next run, and the next look: also at slots that will be skipped, and at the end."""
     runs = engine.next_run(plan, following.at) if following and following.skipped else following
-    schedule.next_run_at = runs.at if runs else None
-    schedule.due_at = following.at if following else schedule.ends_at
+    return runs.at if runs else None, following.at if following else plan.end
 
 
 def look_ahead_at_agents(schedule: Schedule, plan: Plan, after: datetime, now: datetime) -> None:

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 
+from webapp.bulk import insert_new
 from webapp.calendars.zones import day_start
-from webapp.db import change, db, dialect, system_scope
+from webapp.db import db, dialect
 from webapp.schedules import engine, plan
 from webapp.schedules.engine import HOLIDAY
 from webapp.schedules.models import Schedule, Slot
@@ -21,11 +22,7 @@ from webapp.schedules.states import End
 
 # An hour of missed minutes is listed; more of the same is one row with a count.
 LISTED = 100
-FIRED = (
-    sa.update(Slot)
-    .where(Slot.id == sa.bindparam("slot"))
-    .values(end=End.FIRED, batch_id=sa.bindparam("batch"), settled_at=sa.bindparam("now"))
-)
+KEY = ("schedule_id", "at", "agent")
 
 
 def record(schedule: Schedule, slot: plan.Slot, end: End, now: datetime, **facts: Any) -> int | None:
@@ -39,27 +36,30 @@ def insert(schedule: Schedule, at: datetime, end: End, now: datetime, **facts: A
     return next((row.id for row in rows), None)
 
 
-def insert_all(moments: Sequence[tuple[Schedule, plan.Slot]], now: datetime) -> dict[int, int]:
-    """One slot of each schedule: schedule → row; without those where another scheduler was there first."""
-    rows = [
-        _row(schedule, slot.at, End.WAITING, now) | {"note": slot.note, "moved_from": slot.moved_from}
-        for schedule, slot in moments
-    ]
-    return {row.schedule_id: row.id for row in db.session.execute(_new(), rows)}
+def insert_all(rows: Sequence[dict[str, Any]]) -> set[int]:
+    """The numbers of those, of many that have theirs already, that no other scheduler was there before."""
+    numbers = [row["id"] for row in rows]
+    if insert_new(Slot, rows, KEY) == len(rows):
+        return set(numbers)
+    return set(db.session.scalars(sa.select(Slot.id).where(Slot.id.in_(numbers))))
 
 
 def _new() -> Any:
     statement = sqlite_insert if dialect() == "sqlite" else postgresql_insert
-    new = statement(Slot).on_conflict_do_nothing(index_elements=["schedule_id", "at", "agent"])
-    return new.returning(Slot.id, Slot.schedule_id)
+    return statement(Slot).on_conflict_do_nothing(index_elements=KEY).returning(Slot.id)
 
 
 def _row(schedule: Schedule, at: datetime, end: End, now: datetime) -> dict[str, Any]:
+    seen = schedule.calendar.version if schedule.calendar else None
+    return row(schedule.organization_id, schedule.id, schedule.version, at, end, now) | {"calendar_version": seen}
+
+
+def row(organization_id: int, schedule_id: int, version: int, at: datetime, end: End, now: datetime) -> dict[str, Any]:
+    """What every slot says of itself."""
     return {
-        "organization_id": schedule.organization_id, "schedule_id": schedule.id, "at": at, "agent": "", "end": end,
+        "organization_id": organization_id, "schedule_id": schedule_id, "at": at, "agent": "", "end": end,
         "reason": None, "text": "", "note": None, "moved_from": None, "count": 1, "until": None, "batch_id": None,
-        "waiting": None, "look_at": None, "version": schedule.version,
-        "calendar_version": schedule.calendar.version if schedule.calendar else None, "settled_at": now,
+        "waiting": None, "look_at": None, "version": version, "calendar_version": None, "settled_at": now,
     }  # fmt: skip
 
 
@@ -78,14 +78,6 @@ def settle_started(slot_id: int, started: Started, now: datetime) -> None:
     told = {"text": started.text} if started.text else {}
     update(slot_id, end=End.FANNING if left else End.FIRED, batch_id=started.batch.id,
            waiting=left or None, look_at=now if left else None, settled_at=now, **told)  # fmt: skip
-
-
-def settle_all(started: Sequence[tuple[int, int]], now: datetime) -> None:
-    """(row, batch) of slots that this transaction has just made, and so of the organisation that it is about."""
-    rows = [{"slot": slot_id, "batch": batch_id, "now": now} for slot_id, batch_id in started]
-    if rows:
-        with system_scope("slots"):
-            change(FIRED, rows)
 
 
 def look_later(slot_id: int, at: datetime) -> None:

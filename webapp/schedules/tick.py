@@ -37,9 +37,10 @@ from webapp.schedules.plan import Plan, Slot
 from webapp.schedules.policies import FIRE, MISSED, PUNCTUAL, Verdict
 from webapp.schedules.starting import STARTERS, Run, Starters
 from webapp.schedules.states import NO_TARGETS, OFFLINE, REFUSED, REPLACED, End
+from webapp.schedules.together import Found
 from webapp.tasks.spec import SpecError
 
-BITE = 200
+BITE = 500
 SLOTS = 50  # after so many the rest of a bite waits for the next transaction: a killed scheduler loses little
 LOOK_AGAIN = timedelta(seconds=1)  # at a slot that waits for the run before
 
@@ -49,14 +50,15 @@ log = structlog.get_logger("schedules")
 def tick(now: datetime, starters: Starters = STARTERS, most: int = BITE) -> int:
     """One bite of what is due, the longest due first. Answers how many schedules were found, so that a full bite asks
     for another. After an outage a schedule may bring a hundred slots: then a bite ends early, and others take the rest."""
-    due = sa.select(Schedule).where(Schedule.due_at <= now).order_by(Schedule.due_at).limit(most)
-    found = db.session.scalars(due.with_for_update(skip_locked=True)).all()
+    due = sa.select(*together.COLUMNS).where(Schedule.due_at <= now).order_by(Schedule.due_at).limit(most)
+    found = [Found._make(row) for row in db.session.execute(due.with_for_update(skip_locked=True))]
+    left = together.start(found, now, starters)
     settled = 0
-    for schedule in together.start(found, now, starters):
+    for schedule in together.load(left[:SLOTS]):
         settled += _alone(schedule, now, starters)
         if settled >= SLOTS:
             return most
-    return len(found)
+    return most if len(left) > SLOTS else len(found)
 
 
 def _alone(schedule: Schedule, now: datetime, starters: Starters) -> int:

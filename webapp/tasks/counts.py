@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from datetime import datetime
 
-from webapp.db import insert
+from webapp.bulk import insert
 from webapp.tasks import states
 from webapp.tasks.models import Count, Ended, Task
 from webapp.tasks.states import Status

@@ -10,15 +10,16 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 
 from webapp.agents.models import Agent
+from webapp.bulk import insert, next_ids
 from webapp.crash import crash_here
-from webapp.db import db, dialect, insert, next_ids, writing
+from webapp.db import db, writing
 from webapp.events import SYSTEM, Actor
 from webapp.refusal import Refused
 from webapp.tasks import kinds, moves, retries, targets
 from webapp.tasks.kinds import Part
 from webapp.tasks.lists import search
 from webapp.tasks.models import Batch, Edge, Task, new_uuid
-from webapp.tasks.spec import ANYONE, OBJECT_SET, Spec, SpecError, Target, error, parse_options, parse_target
+from webapp.tasks.spec import ANYONE, Spec, SpecError, Target, error, parse_options, parse_target
 from webapp.tasks.states import Status, Trigger
 from webapp.tasks.targets import Place
 
@@ -35,7 +36,6 @@ class Origin:
 
 
 NOWHERE = Origin()
-MANY = 20  # tasks, from which on they are written without being read back
 
 
 class Prepared(NamedTuple):
@@ -46,18 +46,24 @@ class Prepared(NamedTuple):
     places: list[Place]
 
     @property
-    def on_workers(self) -> bool:
+    def tasks(self) -> int:
+        return len(self.parts) * len(self.places)
+
+    @property
+    def total(self) -> int | None:
+        """None while agents are still to be found."""
         return (
-            not self.spec.target.on_agents and self.spec.target.kind != OBJECT_SET and not self.spec.options.not_before
+            None if any(place.owner in targets.LATER and place.agent is None for place in self.places) else self.tasks
         )
 
 
 class Wanted(NamedTuple):
-    """One launch of many that are made together."""
+    """One launch of many that are made together, under a number that its batch was given beforehand."""
 
     prepared: Prepared
     by: Actor
     origin: Origin
+    batch_id: int
 
 
 def launch(
@@ -73,7 +79,9 @@ def launch(
     parts = _parts(spec, now, members)
     due = not (spec.options.not_before and spec.options.not_before > now)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
-    batch = _batch(spec, parts, places, trigger, by, now, uuid)
+    batch = Batch(**_batch(Prepared(spec, parts, places), trigger, by, now) | {"uuid": uuid or new_uuid()})
+    db.session.add(batch)
+    db.session.flush()
     rows = [
         _row(spec, batch.id, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
     ]
@@ -86,33 +94,27 @@ def prepare(spec: Spec, now: datetime) -> Prepared:
     return Prepared(spec, *check(spec, now))
 
 
-def launch_all(wanted: Sequence[Wanted], trigger: Trigger, now: datetime) -> list[int]:
-    """What many launches would make, in as few statements; for specs that workers run. The batches' ids."""
-    if not wanted:
-        return []
+def launch_all(wanted: Sequence[Wanted], trigger: Trigger, now: datetime) -> None:
+    """What many launches would make, in as few statements; for specs that are due now."""
     different = {id(each.prepared): each.prepared for each in wanted}  # many run the same
     templates = {key: _templates(prepared, trigger, now) for key, prepared in different.items()}
-    new = sa.insert(Batch).returning(Batch.id, sort_by_parameter_order=True)
-    made_by = [{"created_by_id": each.by.id, "created_by": each.by.name} for each in wanted]
-    firsts = [templates[id(each.prepared)][0] | {"uuid": new_uuid()} for each in wanted]
-    batches = db.session.scalars(new, [first | who for first, who in zip(firsts, made_by, strict=True)]).all()
-    rows = [
-        run | who | vars(each.origin) | {"uuid": new_uuid(), "batch_id": batch}
-        for each, who, batch in zip(wanted, made_by, batches, strict=True)
-        for run in templates[id(each.prepared)][1]
-    ]
-    _make(rows, [each.by for each in wanted for _ in each.prepared.parts], now)
-    return list(batches)
+    batches, rows, made_by = [], [], []
+    for prepared, by, origin, batch_id in wanted:
+        batch, runs = templates[id(prepared)]
+        who = {"created_by_id": by.id, "created_by": by.name}
+        batches.append(batch | who | {"uuid": new_uuid(), "id": batch_id})
+        own = who | vars(origin) | {"batch_id": batch_id}
+        rows += [run | own | {"uuid": new_uuid()} for run in runs]
+        made_by += [by] * len(runs)
+    insert(Batch, batches)
+    _make(rows, made_by, now)
 
 
 def _templates(prepared: Prepared, trigger: Trigger, now: datetime) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The rows of a batch and of its tasks, but for their names, whom they are from, and what they come from."""
     spec, parts, places = prepared
-    batch = {
-        "organization_id": writing(), "type": spec.type, "what": parts[0].what, "trigger": trigger,
-        "spec": spec.to_json(), "created_at": now, "total": len(parts),
-    }  # fmt: skip
-    return batch, [_row(spec, 0, part, places[0], trigger, SYSTEM, now, NOWHERE, False) for part in parts]
+    runs = [_row(spec, 0, part, place, trigger, SYSTEM, now, NOWHERE, False) for part in parts for place in places]
+    return _batch(prepared, trigger, SYSTEM, now), runs
 
 
 def extend(
@@ -151,17 +153,12 @@ def _capable_places(spec: Spec, parts: list[Part], found: list[Place]) -> list[P
     return kept or [replace(found[0], agent=None)]
 
 
-def _batch(
-    spec: Spec, parts: list[Part], places: list[Place], trigger: Trigger, by: Actor, now: datetime, uuid: str | None
-) -> Batch:  # fmt: skip
-    waits = any(place.owner in targets.LATER and place.agent is None for place in places)
-    batch = Batch(
-        uuid=uuid or new_uuid(), type=spec.type, what=parts[0].what, trigger=trigger, spec=spec.to_json(), created_at=now,
-        created_by_id=by.id, created_by=by.name, total=None if waits else len(parts) * len(places),
-    )  # fmt: skip
-    db.session.add(batch)
-    db.session.flush()
-    return batch
+def _batch(prepared: Prepared, trigger: Trigger, by: Actor, now: datetime) -> dict[str, Any]:
+    spec = prepared.spec
+    return {
+        "organization_id": writing(), "type": spec.type, "what": prepared.parts[0].what, "trigger": trigger,
+        "spec": spec.to_json(), "created_at": now, "created_by_id": by.id, "created_by": by.name, "total": prepared.total,
+    }  # fmt: skip
 
 
 def _row(
@@ -210,23 +207,12 @@ def _make(rows: list[dict[str, Any]], made_by: Sequence[Actor], now: datetime) -
     """Inserted, found and told of; each row gets its id."""
     if not rows:
         return
-    _insert(rows)
+    for row, task_id in zip(rows, next_ids(Task, len(rows)), strict=True):
+        row["id"] = task_id
+    insert(Task, rows)
     search.add(rows)
     crash_here("launched")
     moves.made(rows, made_by, now)
-
-
-def _insert(rows: list[dict[str, Any]]) -> None:
-    """Many are numbered beforehand: a statement that gives ids back has a parameter for each value of each row, and
-    PostgreSQL takes longer to read that than to write the rows."""
-    if many := len(rows) >= MANY and dialect() == "postgresql":
-        ids = next_ids(Task, len(rows))
-    else:
-        ids = db.session.scalars(sa.insert(Task).returning(Task.id, sort_by_parameter_order=True), rows).all()
-    for row, task_id in zip(rows, ids, strict=True):
-        row["id"] = task_id
-    if many:
-        insert(Task, rows)
 
 
 def _link(parents: Sequence[Task], children: list[dict[str, Any]]) -> None:

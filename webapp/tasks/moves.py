@@ -17,7 +17,8 @@ import sqlalchemy as sa
 from sqlalchemy.orm.attributes import set_committed_value
 
 from webapp import events, queue
-from webapp.db import change, db
+from webapp.bulk import change
+from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
 from webapp.tasks import counts, states, wake

@@ -16,7 +16,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from webapp import events
-from webapp.db import db, upsert
+from webapp.bulk import upsert
+from webapp.db import db
 from webapp.events import Actor
 from webapp.refusal import Refused
 from webapp.tasks import lifecycle, moves, states

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import TSQUERY
 
 from webapp.access.models import Organization
+from webapp.bulk import as_table
 from webapp.db import db, dialect, system_scope
 from webapp.schema import Extra
 from webapp.tasks.models import Task
@@ -27,6 +28,13 @@ HEAD = TAIL = 4_096  # bytes of output that are found by their words
 TOKENS = 1_000
 TOLD = ("what", "input", "agent_name", "created_by", "plugin_id", "reason", "error")
 TOKEN = re.compile(r"[^\W_]+")
+
+ADD = {
+    "sqlite": "INSERT INTO search_task (rowid, org, words, log) SELECT json_extract(value, '$.id'),"
+    " json_extract(value, '$.org'), json_extract(value, '$.words'), '' FROM json_each(:rows)",
+    "postgresql": "INSERT INTO search_task (task_id, org, words) SELECT id, org, array_to_tsvector(string_to_array(words, ' '))"
+    " FROM json_to_recordset(CAST(:rows AS json)) AS told (id bigint, org integer, words text)",
+}
 
 EXTRAS = (
     Extra(
@@ -47,15 +55,9 @@ EXTRAS = (
 
 def add(tasks: Sequence[Mapping[str, Any]]) -> None:
     """New tasks, in the transaction that makes them: what is accepted is found."""
-    rows = [{"id": task["id"], "org": task["organization_id"], "words": _told(task)} for task in tasks]
-    if not rows:
-        return
-    if dialect() == "sqlite":
-        statement = "INSERT INTO search_task (rowid, org, words, log) VALUES (:id, :org, :words, '')"
-    else:
-        statement = "INSERT INTO search_task (task_id, org, words) VALUES (:id, :org, array_to_tsvector(string_to_array(:words, ' ')))"
+    rows = as_table({"id": task["id"], "org": task["organization_id"], "words": _told(task)} for task in tasks)
     with system_scope("search"):
-        db.session.execute(sa.text(statement), rows)
+        db.session.execute(sa.text(ADD[dialect()]), {"rows": rows})
 
 
 def facts(task: Task) -> dict[str, Any]:
