@@ -71,7 +71,8 @@ function pause() {
 }
 
 function tick() {
-  if (document.hidden || !navigator.onLine) return
+  if (document.hidden) return
+  if (!navigator.onLine) return pollFailed()
   for (const el of $$('body [data-live]:not([data-log])')) if (!inFlight.has(el)) tell(el, 'poll')
   plan()
 }
@@ -328,9 +329,10 @@ function openRow(button, yes) {
   fill(button)
 }
 
-function fill(button) {
+async function fill(button) {
   const cell = byId(below(button)).firstElementChild
-  htmx.ajax('GET', button.dataset.expand, { source: cell, target: cell, swap: 'innerMorph' })
+  await htmx.ajax('GET', button.dataset.expand, { source: cell, target: cell, swap: 'innerMorph' })
+  if (!cell.childElementCount) setText(cell, 'This could not be loaded. Close it and open it again.')
 }
 
 function restoreRows() {

@@ -82,7 +82,6 @@ def _page(problem: Problem) -> Response:
         heading=problem.title,
         text=problem.detail,
         reference=reference() if problem.status >= 500 else "",
-        retry_after=problem.headers.get("Retry-After"),
         pinned=list,  # none: the session may be what has failed
     )
     return make_response(page, problem.status)
@@ -120,8 +119,12 @@ def _database_away(error: Exception) -> Response:
     if _is_a_bug(error):
         return _unexpected(error)
     log.warning("the database does not answer", error=str(getattr(error, "orig", error)))
-    text = f"The database did not answer. Nothing was changed. Try again in {RETRY_SECONDS} seconds"
-    return answer(Problem(503, text, headers={"Retry-After": str(RETRY_SECONDS)}))
+    asked = request.method in SAFE
+    text = (
+        f"The database did not answer. {'' if asked else 'Nothing was changed. '}Try again in {RETRY_SECONDS} seconds"
+    )
+    title = "This page could not be loaded" if asked else ""
+    return answer(Problem(503, text, title, headers={"Retry-After": str(RETRY_SECONDS)}))
 
 
 def _is_a_bug(error: Exception) -> bool:
