@@ -30,11 +30,14 @@ def test_each_line_becomes_a_task(client: Browser, session: Session, cast: Cast)
         "inputs": "a.example\nb.example",
         "p_ports": "80",
         "o_priority": "7",
+        "o_max_retries": "2",
+        "o_retry_on": "timeout, exit_code",
     }
     answer = client.login("operator").post("/tasks/new", data=form)
     assert answer.status_code == 303, answer.get_data(as_text=True)
     found = tasks(session)
     assert [t.input for t in found] == ["a.example", "b.example"] and {t.priority for t in found} == {7}
+    assert (found[0].max_retries, found[0].options["retry_on"]) == (2, ["timeout", "exit_code"])
     assert found[0].data["kwargs"] == {"ports": "80"} and found[0].created_by == "oscar"
 
 
@@ -51,6 +54,7 @@ def test_in_the_dialog_it_closes_and_the_list_comes_anew(client: Browser, sessio
     ({"kind": "plugin", "plugin": "demo", "p_lines": "many"}, "p_lines", "Enter a whole number"),
     ({"kind": "plugin", "plugin": "demo", "o_priority": "eleven"}, "o_priority", "Enter a whole number"),
     ({"kind": "plugin", "plugin": "demo", "o_execution_timeout": "soon"}, "o_execution_timeout", "Enter a length like 90s"),
+    ({"kind": "plugin", "plugin": "demo", "o_retry_on": "timeot"}, "o_retry_on", "Did you mean timeout?"),
     ({"kind": "execute_command", "command": "", "mode": "anyone"}, "command", "Enter the command to run"),
     ({"kind": "execute_command", "command": "x", "mode": "agents"}, "where", "Select at least one agent"),
     ({"kind": "execute_test", "test": "", "mode": "anyone"}, "test", "Choose a test"),

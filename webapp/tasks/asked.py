@@ -22,6 +22,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "priority": ("Priority", "0 to 10; higher ones start first"),
     "execution_timeout": ("Timeout", "Like 300, 15m or 1h"),
     "max_retries": ("Retries", "How often a failure is tried again"),
+    "retry_on": ("Retry on", "Reasons, like timeout, exit_code; otherwise what trying again can help"),
     "retry_delay": ("Retry delay", "Before the first retry; it doubles"),
     "expires_in": ("Expires", "If nobody has picked it up by then, like 7d"),
     "success_exit_codes": ("Success exit codes", "Like 0 or 0, 3"),
@@ -88,7 +89,7 @@ def _option(name: str, typed: str) -> Any:
     if name == "success_exit_codes":
         words = [word for word in re.split(r"[\s,]+", typed) if word]
         return [int(word) if word.isdigit() and len(word) < 6 else word for word in words]
-    if name == "tags":
+    if name in ("tags", "retry_on"):
         return [word for word in re.split(r"[\s,]+", typed) if word]
     if name in NUMBERS and re.fullmatch(r"-?\d{1,15}", typed) and (name not in DURATIONS or typed.isdigit()):
         return int(typed)
