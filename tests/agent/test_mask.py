@@ -1,14 +1,17 @@
 """Secrets are found in every spelling and across every border, and nothing else changes."""
 
 import base64
+import errno
 import itertools
 import json
+import os
 import urllib.parse
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workers.agent.mask import STARS, Masker, masked, of_streams
+from workers.agent.mask import STARS, Masker, files_in, masked, of_streams
 
 SECRETS = ["correct-horse/battery+staple=", 'quote"and\\back', "line one!\nline two!", "pässwörd", "abcabcabd"]
 FILL = st.binary(max_size=40)
@@ -91,3 +94,29 @@ def test_short_secrets_are_left_alone():
 def test_json_values_are_masked_in_depth():
     value = {"a": ["x hunter22 y", 1, None], "hunter22": {"b": True}}
     assert masked(value, ["hunter22"]) == {"a": ["x *** y", 1, None], "***": {"b": True}}
+
+
+def test_files_of_a_folder_are_kept_without_it_and_nothing_else_changes(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "told").write_bytes(b"x" * (2**20 - 3) + b"pass" + "wörd pässwörd".encode())
+    (tmp_path / "free").write_bytes(b"\0\xff" * 1000)
+    (tmp_path / "link").symlink_to(tmp_path.parent / "elsewhere")
+    (tmp_path.parent / "elsewhere").write_text("pässwörd")
+    before = (tmp_path / "free").stat().st_ino
+    files_in(str(tmp_path), ["pässwörd"])
+    assert (tmp_path / "a" / "told").read_bytes() == b"x" * (2**20 - 3) + b"pass" + "wörd ***".encode()
+    assert (tmp_path / "free").stat().st_ino == before and (tmp_path.parent / "elsewhere").read_text() == "pässwörd"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "free", "link", "told"]
+
+
+def test_a_file_that_cannot_be_kept_without_it_is_not_kept(tmp_path, monkeypatch):
+    for name in ("one", "two"):
+        (tmp_path / name).write_text("pässwörd")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fchmod", full)
+    with pytest.raises(OSError, match="No space left"):
+        files_in(str(tmp_path), ["pässwörd"])
+    assert list(tmp_path.iterdir()) == []

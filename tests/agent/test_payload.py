@@ -173,7 +173,7 @@ with open(os.path.join(folder, "events.jsonl"), "w") as journal:
         {"kind": "file", "name": "scan.xml", "type": "nmap"},
         {"kind": "result", "data": {"input": call["input_data"], "key": call["settings"]["key"] == "k" * 9,
                                     "pin": call["kwargs"]["pin"] == "4" * 9, "host": call["kwargs"]["host"]}},
-        {"kind": "error", "reason": "network_error", "text": "no route", "traceback": "Traceback"},
+        {"kind": "error", "reason": "network_error", "text": "no route", "traceback": "with " + call["kwargs"]["pin"]},
     ):
         journal.write(json.dumps(event) + "\\n")
 sys.exit(2)
@@ -189,7 +189,7 @@ def test_a_bundle_that_is_a_program_tells_through_its_journal(server, agent):
     kinds = {name: type for name, type, _ in row.artifacts.values()}
     assert kinds == {"scan.xml": "nmap", "events.jsonl": "journal"}
     journal = next(body for name, _, body in row.artifacts.values() if name == "events.jsonl")
-    assert json.loads(journal.splitlines()[0])["type"] == "nmap"
+    assert json.loads(journal.splitlines()[0])["type"] == "nmap" and b"with ***" in journal
     until(lambda: agent.folders() == [])
 
 

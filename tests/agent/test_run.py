@@ -108,6 +108,16 @@ def test_secrets_are_in_the_environment_and_not_in_the_output(server, agent):
     assert b"horse" not in row.logs["stdout"] and b"Y29ycmVjdC1ob3" not in row.logs["stdout"]
 
 
+def test_nor_are_they_in_the_files_that_it_leaves(server, agent):
+    """Whatever wrote them and however often: also after somebody stopped it."""
+    script = "cd $MUSTER_OUT; mkdir a; printf 'key: %s!' $KEY > a/told; echo free > b; chmod 400 a/told; ln -s /etc/hosts link"
+    row = server.command(f"{script}; echo ready; sleep 600", secrets={"KEY": "correct-horse"})
+    server.wait(lambda: row.logs["stdout"])
+    server.cancel(row)
+    server.wait_for(row, "terminated")
+    assert {name: body for name, _, body in row.artifacts.values()} == {"a/told": b"key: ***!", "b": b"free\n"}
+
+
 def test_secrets_are_never_on_the_disk(server, agent):
     row = server.command("echo ready; sleep 600", secrets={"KEY": "correct-horse-battery"})
     server.wait(lambda: row.logs["stdout"])

@@ -1,5 +1,6 @@
 """What becomes of a plugin's process: result, output, exit code, and the reason when it fails."""
 
+import hashlib
 import os
 import resource
 import signal
@@ -39,6 +40,16 @@ def test_what_a_plugin_tells_has_no_secrets(run, plugins):
     ran = run("own", "a.example", location=plugins("own.py", plugin(body)), settings={"key": "quiet-riot"})
     assert [event["kind"] for event in ran.events] == ["progress", "object", "error"]
     assert "quiet-riot" not in str(ran.events) and ran.error["text"] == "KeyError: '***'"
+
+
+def test_what_a_plugin_keeps_has_no_secrets(run, plugins):
+    body = 'context.save("key.txt", f"<{context.settings[\'key\']}>")\ncontext.save("free.bin", bytes(range(256)))'
+    ran = run("own", "a.example", location=plugins("own.py", plugin(body)), settings={"key": "quiet-riot"})
+    told, free = ran.of("file")
+    assert (ran.task_dir / "out" / "key.txt").read_text() == "<***>" and told["size"] == 5
+    assert told["sha256"] == hashlib.sha256(b"<***>").hexdigest()
+    assert (ran.task_dir / "out" / "free.bin").read_bytes() == bytes(range(256)) and free["size"] == 256
+    assert sorted(path.name for path in (ran.task_dir / "out").iterdir()) == ["free.bin", "key.txt"]
 
 
 def test_output_and_events_keep_their_places(run, plugins):

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 
 from webapp.objects import types
 from webapp.plugins.journal import Journal
+from workers.agent.mask import in_file
 
 PARAMETER_TYPES = ("string", "text", "integer", "number", "boolean", "choice", "list", "secret")
 INPUT_TYPES = ("hostname", "ipaddress", "ipport", "url")
@@ -228,6 +229,8 @@ class Context:
         path = self.out / name
         if path.parent != self.out or path.is_symlink() or not path.is_file():
             raise ValueError(f"There is no file {name} in {self.out}")
+        if self._journal.secrets:
+            in_file(str(path), self._journal.secrets)
         digest = hashlib.sha256()
         with path.open("rb") as file:
             while chunk := file.read(2**20):

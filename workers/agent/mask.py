@@ -6,14 +6,17 @@ writes it. Bytes are held back only while they could still become a secret, so p
 
 import base64
 import json
+import os
 import re
+import stat
 import urllib.parse
-from collections.abc import Iterable
-from typing import Any, Callable
+from collections.abc import Iterable, Iterator
+from typing import Any, BinaryIO, Callable
 
 STARS = b"***"
 SHORTEST = 4  # what is shorter would mask half of every output
 FRAGMENT = 6  # and of base64, where fewer characters could be anything
+_CHUNK = 2**20
 
 
 class Masker:
@@ -67,6 +70,59 @@ def of_streams(secrets: Iterable[str], streams: Iterable[int]) -> Callable[[int,
         return masked + maskers[stream].end() if last else masked
 
     return mask
+
+
+def files_in(folder: str, secrets: Iterable[str]) -> None:
+    """Every regular file below it, as it is to be kept; OSError when one of them is gone, since it could not be."""
+    known, lost = list(secrets), None
+    for place, _, names in os.walk(folder):
+        for name in names:
+            try:
+                in_file(os.path.join(place, name), known)
+            except OSError as error:
+                lost = error
+    if lost is not None:
+        raise lost
+
+
+def in_file(path: str, secrets: Iterable[str]) -> None:
+    """One that has a secret is replaced by a copy without it; where there is no room for the copy, the file goes.
+
+    Links are not followed: whoever left them may mean another's file.
+    """
+    known = list(secrets)
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return
+    with os.fdopen(number, "rb") as file:
+        state = os.fstat(number)
+        if not stat.S_ISREG(state.st_mode) or not _has_any(file, known):
+            return
+        part = os.path.join(os.path.dirname(path), f".{os.getpid()}.masked")
+        try:
+            with open(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as copy:
+                copy.writelines(_pieces(file, Masker(known)))
+                os.fchmod(copy.fileno(), stat.S_IMODE(state.st_mode))
+                os.fchown(copy.fileno(), state.st_uid, state.st_gid)
+            os.replace(part, path)
+        except OSError:
+            for name in (part, path):
+                if os.path.lexists(name):
+                    os.unlink(name)
+            raise
+
+
+def _has_any(file: BinaryIO, secrets: "list[str]") -> bool:
+    masker = Masker(secrets)
+    return any(masker.hits for _ in _pieces(file, masker))
+
+
+def _pieces(file: BinaryIO, masker: Masker) -> Iterator[bytes]:
+    file.seek(0)
+    for data in iter(lambda: file.read(_CHUNK), b""):
+        yield masker.feed(data)
+    yield masker.end()
 
 
 def masked(value: Any, secrets: Iterable[str]) -> Any:

@@ -67,6 +67,7 @@ def _job(folder: Path, wanted: dict[str, Any], secrets: dict[str, str]) -> Job:
         max_output=wanted["max_output"],
         umask=0o022,
         mask=_mask(list(secrets.values())),
+        tidy=_tidy(wanted["env"]["MUSTER_OUT"], list(secrets.values())),
         lost_reason="agent_offline",
     )
 
@@ -91,6 +92,19 @@ def _body(plugin: dict[str, Any], secrets: dict[str, str]) -> Callable[[Callable
         for kind in (SETTING, PARAMETER)
     )
     return plugin_host.body(plugin, settings, parameters, list(secrets.values()))
+
+
+def _tidy(out: str, secrets: list[str]) -> Optional[Callable[[], None]]:
+    if not secrets:
+        return None
+    from .mask import files_in, in_file
+    from .protocol import JOURNAL
+
+    def tidy() -> None:
+        files_in(out, secrets)
+        in_file(os.path.join(os.path.dirname(out), JOURNAL), secrets)  # that of a program, which masks nothing itself
+
+    return tidy
 
 
 def _mask(secrets: list[str]) -> Optional[Callable[[int, bytes, bool], bytes]]:

@@ -56,6 +56,7 @@ class Job:
     processes: int | None = None
     max_output: int | None = None
     mask: Callable[[int, bytes, bool], bytes] | None = None
+    tidy: Callable[[], None] | None = None  # what to do with its files, when nothing of it runs any more
     umask: int = 0o077
     lost_reason: str = "worker_lost"
     durable: bool = True  # the record is still there after a power cut
@@ -90,7 +91,8 @@ class Supervisor:
                 self.capture = Capture(self.job.output, self.job.max_output, self.job.mask)
             except OSError as error:
                 return ExitRecord(NEVER_STARTED, reason=_storage_reason(error), error=f"no place for output: {error}")
-            record = self._conclude(self._run(), self.capture.close(), started, began)
+            escaped, totals = self._run(), self.capture.close()
+            record = self._conclude(escaped, self._tidied(totals), started, began)
             try:
                 file.write(record, self.job.durable)
             except OSError:
@@ -105,6 +107,14 @@ class Supervisor:
             self.verdict = _Verdict(NEVER_STARTED, error.reason, str(error))
             return 0
         return self._see_to_the_end()
+
+    def _tidied(self, totals: Totals) -> Totals:
+        try:
+            if self.job.tidy is not None:
+                self.job.tidy()
+        except OSError as error:
+            return totals._replace(error=totals.error or str(error))
+        return totals
 
     def _listen(self) -> None:
         ours, theirs = (self._at_end.enter_context(side) for side in socket.socketpair())

@@ -18,11 +18,12 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from workers.agent import process
 from workers.agent.capture import NAMES
-from workers.agent.mask import masked, of_streams
+from workers.agent.mask import files_in, masked, of_streams
 from workers.agent.prctl import die_with_parent
 from workers.agent.record import LOST, NEVER_STARTED, ExitRecord
 from workers.agent.supervise import Job, Supervisor
@@ -84,6 +85,7 @@ def _tell(channel: socket.socket, message: dict) -> bool:
 def _job(order: dict, content: int) -> Job:
     folder, output = Path(order["dir"]), Path(order["output_dir"])
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    secrets = _content(os.dup(content))["secrets"] if order["masks"] else []
     return Job(
         output=output,
         record=output / "exit.json",
@@ -97,7 +99,8 @@ def _job(order: dict, content: int) -> Job:
         max_output=order["max_output"],
         run_as=order["run_as"],
         durable=False,  # after a power cut nobody asks: what the database was not told by then has an unknown outcome
-        mask=of_streams(_content(os.dup(content))["secrets"], NAMES) if order["masks"] else None,
+        mask=of_streams(secrets, NAMES) if secrets else None,
+        tidy=partial(files_in, str(folder / "out"), secrets) if secrets else None,
     )
 
 

@@ -15,6 +15,8 @@ from tests.workers.processes import until
 from webapp import clock
 from webapp.config import Settings
 from webapp.db import writing_to
+from webapp.files import store
+from webapp.files.models import File
 from webapp.plugins import catalogue, discovery, lifecycle
 from webapp.plugins.discovery import Plugin
 from webapp.seal import Seal
@@ -42,6 +44,10 @@ def run(context):
     print(key[5:], context.parameters["pin"])
     print("err", key, file=sys.stderr)
     context.progress(0.5, f"with {key}")
+    context.save("told.txt", f"the key is {key}, for good")
+    (context.out / "late.bin").write_bytes(b"nothing")
+    context.keep("late.bin")
+    (context.out / "late.bin").write_bytes(b"\\0" * 2**20 + key.encode())
     if context.inputs:
         raise RuntimeError(f"refused {key}")
     return {"key": key, "length": len(key)}
@@ -139,6 +145,18 @@ def test_a_plugin_has_its_secret_and_nobody_reads_it(
     assert (folder / "stdout").read_text() == "eu *** ***\n"
     assert (folder / "stderr").read_text() == "err ***\n"
     assert SECRET not in str(task.data)
+
+
+def test_nor_does_anybody_find_it_in_the_files_that_it_keeps(
+    app: Flask, session: Session, settings: Settings, cast: Cast, keyed: None
+) -> None:
+    """Also in one that was written on after it was kept."""
+    ran(app, session, cast)
+    kept = {
+        file.name: store.path_of(settings.data, cast.acme, file.uuid).read_bytes()
+        for file in session.scalars(sa.select(File))
+    }
+    assert kept == {"told.txt": b"the key is ***, for good", "late.bin": b"\0" * 2**20 + b"***"}
 
 
 def test_a_secret_of_the_call_lies_sealed_until_it_runs_and_when_it_runs_again(
