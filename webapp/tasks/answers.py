@@ -105,7 +105,7 @@ class Answers:
     @property
     def marked(self) -> bool:
         """Is there anything to say beside its name?"""
-        odd = self.retry_number or self.outcome or self.late or self.unreachable_at or self.note_count
+        odd = self.retry_number or self.late or self.unreachable_at or self.note_count
         return bool(odd) or self.trigger == states.Trigger.ADHOC
 
     @property
