@@ -181,3 +181,15 @@ def test_pausing_without_a_script(open_as: Open, nightly: int) -> None:
     page.goto("/tasks/schedules")
     page.locator(f"#t-{nightly}").get_by_role("button", name="Pause").click()
     expect(page.locator(f"#t-{nightly} .badge")).to_have_text("Paused")
+
+
+def test_the_month_is_filtered_and_a_day_opened_from_the_keyboard(page: Page, nightly: int) -> None:
+    page.goto("/tasks/schedules/month?month=2030-01")
+    expect(page.locator("#month li")).to_have_count(31)
+    page.locator("#q").fill("nothing")
+    expect(page.locator("#month")).to_contain_text("Nothing runs in January 2030.")
+    page.locator("#q").fill("nightly")
+    page.locator("#day-16").press("Enter")
+    expect(page.locator("#day")).to_contain_text("Wednesday 16 January 2030")
+    expect(page.locator("#d-" + str(nightly))).to_contain_text("1 to come")
+    assert "month=2030-01" in page.url and "q=nightly" in page.url

@@ -41,7 +41,9 @@ def test_one_is_made_read_changed_and_deleted(api: Api, session: Session) -> Non
         "Every Monday at 06:00 Europe/Amsterdam, until 1 Jan 2099 23:59:59", "Nightly", 2,
     )  # fmt: skip
     assert program.put(path, {"end": None}).json["end"] is None
-    assert [each["id"] for each in program.get("/schedules/?q=night").json["items"]] == [schedule["id"]]
+    for asked in ("q=night", "plugin=demo&owner=nobody&owner=" + schedule["created_by"]):
+        assert [each["id"] for each in program.get(f"/schedules/?{asked}").json["items"]] == [schedule["id"]]
+    assert not program.get("/schedules/?owner=nobody").json["items"]
     assert program.delete(path).status_code == 204
     assert program.get(path).status_code == 404
 

@@ -98,6 +98,8 @@ FILTERS: dict[str, Value] = {
     "status": Many(of=Text(choices=tuple(Status))),
     "type": Many(of=Text()),
     "calendar": Many(of=Text(), about="Ids."),
+    "owner": Many(of=Text(), about="Who made them."),
+    "plugin": Many(of=Text(), about="Ids of what they run."),
 }
 ENDS: dict[str, Value] = {"end": Many(of=Text(choices=tuple(End)))}
 PAUSE = Shape(name="Pause", fields={
@@ -115,9 +117,8 @@ LEFT: dict[str, Value] = {
 def index() -> Answer:
     """List schedules."""
     wanted = asked()
-    statuses, types, kept = (tuple(wanted.get(name, ())) for name in ("status", "type", "calendar"))
-    chosen = Chosen(wanted.get("q", ""), statuses, types, kept)
-    return oldest_first(queries.matching(chosen), Schedule.id, form)
+    lists: dict[str, Any] = {name: tuple(wanted.get(name, ())) for name in FILTERS if name != "q"}
+    return oldest_first(queries.matching(Chosen(q=wanted.get("q", ""), **lists)), Schedule.id, form)
 
 
 @section.post("/schedules/", needs=(P.SCHEDULES_WRITE,), body=NEW, answer=SCHEDULE, status=201,
