@@ -171,6 +171,15 @@ def test_a_person_is_added_to_a_second_organisation(client: Browser, session: Se
     assert client.post("/admin/users/oscar/memberships", data={"role": role.id}).status_code == 409
 
 
+def test_only_organisations_that_a_person_is_not_in_are_offered(client: Browser, session: Session, cast: Cast) -> None:
+    offered = (
+        client.login("sid").get("/admin/users/oscar").text.partition('id="join-role"')[2].partition("</select>")[0]
+    )
+    assert f'value="{role_of(cast.globex, "viewer").id}"' in offered
+    assert f'value="{role_of(cast.acme, "viewer").id}"' not in offered
+    assert 'id="join"' not in client.login("alice").get("/admin/users/oscar").text
+
+
 def test_leaving_keeps_the_account(alice: Browser, session: Session, cast: Cast) -> None:
     membership = session.query(Membership).filter_by(user_id=cast.id("vera")).one()
     assert alice.post(f"/admin/users/memberships/{membership.id}/delete").status_code == 303

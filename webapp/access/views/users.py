@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from flask import Blueprint, Response, current_app, render_template, request
 
 from webapp import clock, htmx, polling
@@ -156,18 +158,19 @@ def _offered(form: UserForm) -> UserForm:
     return form
 
 
-def _roles(form: MembershipForm, organization_id: int | None = None) -> MembershipForm:
-    form.role.choices = _choices(organization_id)
+def _roles(form: MembershipForm, organization_id: int | None = None, without: Collection[int] = ()) -> MembershipForm:
+    form.role.choices = _choices(organization_id, without)
     return form
 
 
-def _choices(organization_id: int | None = None) -> list[Choice]:
+def _choices(organization_id: int | None = None, without: Collection[int] = ()) -> list[Choice]:
     """The roles that this principal may give, named with their organisation where there are several."""
     names = {org.id: org.name for org in principal.orgs}
     found = [
         role
         for role in queries.grantable(principal, queries.roles())
         if organization_id in (None, role.organization_id)
+        and role.organization_id not in without
         and principal.can(Permission.USERS_WRITE, role.organization_id)
     ]
     several = len({role.organization_id for role in found}) > 1
@@ -182,7 +185,7 @@ def _context(user: User) -> dict[str, object]:
         "memberships": [
             (m, _roles(MembershipForm(formdata=None, role=m.role_id), m.organization_id)) for m in memberships
         ],
-        "joining": _roles(MembershipForm(formdata=None)),
+        "joining": _roles(MembershipForm(formdata=None), without={m.organization_id for m in memberships}),
         "manageable": queries.manageable(principal, user) and principal.can(Permission.USERS_WRITE),
         "sessions": queries.live_sessions(user.id, clock.now()),
     }
