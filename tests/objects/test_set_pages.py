@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from tests.browser import Browser
 from tests.cast import Cast
 from webapp import clock
-from webapp.db import within
+from webapp.db import within, writing_to
 from webapp.events import SYSTEM
-from webapp.objects import lifecycle, sets
+from webapp.objects import lifecycle, sets, types
 from webapp.objects.lifecycle import Seen
-from webapp.objects.models import ObjectSet
+from webapp.objects.models import Object, ObjectSet
 from webapp.schedules.models import Schedule
 
 FORM = {"name": "Web", "type": "hostname", "query": "name:*.example.com", "picked": "internet|picked.example.org"}
@@ -110,6 +110,40 @@ def test_a_set_is_kept_fresh_from_its_page(client: Browser, session: Session, ca
     assert "Object set Machines" in listed and schedule.name in listed and "Object set Hosts" not in listed
     assert schedule.name not in client.get("/tasks/schedules?q=Hosts").text
     assert f'href="/tasks/schedules/{schedule.id}"' in client.get(f"/object-sets/{kept.id}").text
+
+
+def test_a_set_is_made_of_what_is_ticked_in_the_list(
+    client: Browser, session: Session, cast: Cast, hosts: None
+) -> None:
+    client.login("admin")
+    ids = {row.key: row.id for row in session.scalars(sa.select(Object).where(Object.type == "hostname"))}
+    page = client.get("/objects?type=hostname").text
+    assert all(f'id="s-{number}" name="ids"' in page for number in ids.values()) and "Make a set of these" in page
+    keys = sorted(ids)[:2]
+    form = client.post("/object-sets/selection", data={"ids": [ids[key] for key in keys]}).text
+    assert (
+        "\n".join(keys) in form
+        and '<option selected value="hostname">' in form
+        and not session.scalar(sa.select(ObjectSet))
+    )
+    assert client.post("/object-sets/", data=FORM | {"query": "", "picked": "\n".join(keys)}).status_code == 303
+    assert only(session).picked == keys
+
+
+def test_what_makes_no_set_says_why(client: Browser, session: Session, cast: Cast, hosts: None) -> None:
+    data = types.clean("ipaddress", {"network": "internet", "address": "192.0.2.7"})
+    with writing_to(cast.acme):
+        lifecycle.see(cast.acme, [Seen("ipaddress", types.natural_key("ipaddress", data), data)], clock.now())
+    session.commit()
+    every = [str(number) for number in session.scalars(sa.select(Object.id))]
+    client.login("admin")
+    assert "Tick at least one object" in client.post("/object-sets/selection", data={"ids": ["x", "0"]}).text
+    mixed = client.post("/object-sets/selection", data={"ids": every})
+    assert mixed.status_code == 422 and "one type and one organization" in mixed.text
+    assert client.login("foreign").post("/object-sets/selection", data={"ids": every}).status_code == 422
+    client.login("viewer")
+    assert 'name="ids"' not in client.get("/objects").text
+    assert client.post("/object-sets/selection", data={"ids": every}).status_code == 403
 
 
 def test_many_sets_are_counted_in_one_statement(

@@ -13,7 +13,8 @@ from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
-from webapp.objects import sets, types
+from webapp.errors import Problem
+from webapp.objects import queries, sets, types
 from webapp.objects.forms import SetForm
 from webapp.objects.models import ObjectSet
 from webapp.objects.values import FieldErrors
@@ -67,6 +68,22 @@ def create() -> Response:
         return _form(form, None, 422)
     db.session.commit()
     return htmx.moved(f"/object-sets/{made.id}", f"{made.name} was created")
+
+
+@bp.post("/selection")
+@requires(Permission.OBJECTS_WRITE, reading=True)
+def of_selection() -> Response:
+    """The form of a new set, with the ticked objects in it. Nothing is saved."""
+    ids = [int(text) for text in request.form.getlist("ids") if text.isascii() and text.isdecimal() and len(text) < 19]
+    found = queries.some(ids[: sets.MOST_PICKED], principal.org_ids_with(Permission.OBJECTS_WRITE))
+    if not found:
+        raise Problem(422, errors=[{"field": "ids", "message": "Tick at least one object"}])
+    if len({(each.organization_id, each.type) for each in found}) > 1:
+        text = "A set holds objects of one type and one organization. Filter the list by type, then tick those"
+        raise Problem(422, errors=[{"field": "ids", "message": text}])
+    form = SetForm(formdata=None)
+    form.type.data, form.picked.data = found[0].type, "\n".join(each.key for each in found)
+    return _form(form, None, home=found[0].organization_id)
 
 
 @bp.post("/preview")
@@ -134,11 +151,14 @@ def _members(of: ObjectSet, now: datetime) -> Members:
     return Members(sets.count(of, now), list(islice(sets.keys(of, now), SHOWN)), sets.problem(of))
 
 
-def _form(form: SetForm, of: ObjectSet | None, status: int = 200) -> Response:
+def _form(form: SetForm, of: ObjectSet | None, status: int = 200, home: int | None = None) -> Response:
+    """`home`: the organisation that is chosen to begin with."""
     allowed = principal.org_ids_with(Permission.OBJECTS_WRITE)
     orgs = [org for org in principal.orgs if org.id in allowed]
-    given, home = form.given(), of.organization_id if of else min(allowed)
+    current = principal.current_org.id if principal.current_org else None
+    home = of.organization_id if of else home or (current if current in allowed else min(allowed))
+    given = form.given()
     asked = ObjectSet(organization_id=home, type=given["type"], query=given["query"], picked=given["picked"])
-    page = render_template("objects/set_edit.html", form=form, set=of, orgs=[] if of else orgs,
+    page = render_template("objects/set_edit.html", form=form, set=of, orgs=[] if of else orgs, home=home,
                            members=_members(asked, clock.now()))  # fmt: skip
     return current_app.make_response((page, status))
