@@ -61,6 +61,14 @@ def test_only_the_failed_ones_run_again(client: Browser, session: Session, cast:
     assert len(queries.chain(failed)) == 2 and len(queries.chain(good)) == 1
 
 
+def test_what_has_ended_is_scheduled_again(client: Browser, session: Session, cast: Cast) -> None:
+    ended, waiting = made.ended(cast.acme), made.task(cast.acme)
+    assert 'value="reschedule"' in client.login("operator").get("/tasks").text
+    form = {"do": "reschedule", "ids": [ended.uuid, waiting.uuid]}
+    assert toast(client.htmx("POST", "/tasks/bulk", data=form)).startswith("1 rescheduled, 1 not")
+    assert session.scalar(sa.select(Task.status).where(Task.rescheduled_from_id == ended.id)) == "pending"
+
+
 def test_many_are_an_operation_that_ends_and_tells(client: Browser, session: Session, cast: Cast) -> None:
     made.tasks(cast.acme, [str(n) for n in range(250)])
     form = {"do": "cancel", "scope": "matching", "query": "status=pending", "expected": "250"}
