@@ -23,6 +23,7 @@ class Caller:
         self.client, self.credential, self.agent_id = client, credential, agent_id
         self.instance_id, self.seq = uuid4().hex, 0
         self.trust: dict[str, int] = {}
+        self.heard: dict[str, str] = {}  # by instance: the server's time in the last answer that it got
 
     def call(self, method: str, path: str, message: Any = None, **options: Any) -> TestResponse:
         headers = {p.PROTOCOL_HEADER: "1"} | options.pop("headers", {})
@@ -34,13 +35,16 @@ class Caller:
 
     def beat(self, **more: Any) -> TestResponse:
         self.seq += 1
-        return self.call("POST", p.HEARTBEAT, self.heartbeat(**more))
+        answer = self.call("POST", p.HEARTBEAT, self.heartbeat(**more))
+        if answer.status_code == 200:
+            self.heard[self.instance_id] = answer.json["server_time"]
+        return answer
 
     def heartbeat(self, **more: Any) -> p.HeartbeatRequest:
         told: dict[str, Any] = {
             "instance_id": self.instance_id, "seq": self.seq, "running": [], "spool": 0, "free_disk": 10**10, "load": 0.1,
             "capacity": 4, "version": p.VERSION, "agent_time": clock.iso(clock.now()), "capabilities": CAPABILITIES,
-            "trust": self.trust,
+            "trust": self.trust, "heard": self.heard.get(self.instance_id, ""),
         }  # fmt: skip
         return p.HeartbeatRequest(**told | more)
 

@@ -200,10 +200,12 @@ def test_a_wrong_key_of_a_known_agent_opens_nothing(idle: Caller) -> None:
     assert (idle.beat().status_code, idle.claim().status_code) == (401, 401)
 
 
-def test_two_copies_are_noticed(idle: Caller, agent: Agent, session: Session) -> None:
-    first, idle.instance_id = idle.instance_id, "copy"
-    assert idle.beat().status_code == 200
-    idle.instance_id = first
+def test_two_copies_are_noticed(idle: Caller, pass_time) -> None:  # type: ignore[no-untyped-def]
+    first = idle.instance_id
+    pass_time(timedelta(seconds=5))
+    for idle.instance_id in ("copy", "copy", first):
+        assert idle.beat().status_code == 200
+        pass_time(timedelta(seconds=1))
     assert idle.beat().status_code == 409
 
 

@@ -149,17 +149,30 @@ def test_a_restarted_agent_takes_over_at_once(caller: Caller, agent: Agent, sess
     assert agent.instance_id == "second" and agent.state == "active"
 
 
-def test_two_copies_are_both_told_to_stop(caller: Caller, agent: Agent, session: Session) -> None:
-    first, caller.instance_id = caller.instance_id, "copy"
-    assert caller.beat().status_code == 200
-    caller.instance_id = first
-    answer = caller.beat()
+@pytest.mark.parametrize("ahead", [timedelta(0), timedelta(days=-300), timedelta(days=300)])
+def test_two_copies_are_both_told_to_stop_whatever_their_clocks_say(
+    caller: Caller, agent: Agent, session: Session, pass_time, ahead: timedelta
+) -> None:  # type: ignore[no-untyped-def]
+    first, said = caller.instance_id, clock.iso(clock.now() + ahead)
+    pass_time(timedelta(seconds=5))
+    for caller.instance_id in ("copy", "copy", first):
+        assert caller.beat(agent_time=said if caller.instance_id == first else "").status_code == 200
+        pass_time(timedelta(seconds=1))
+    answer = caller.beat(agent_time=said)
     assert (answer.status_code, answer.json["code"]) == (409, "session_conflict")
     session.refresh(agent)
     assert agent.state == "quarantined" and "agent.quarantined" in told(session, agent)
     caller.instance_id = "copy"
     assert caller.beat().status_code == 409
     assert caller.claim().json["code"] == "disabled"
+
+
+def test_who_must_prove_its_life_is_asked_soon(caller: Caller, agent: Agent, pass_time) -> None:  # type: ignore[no-untyped-def]
+    first, caller.instance_id = caller.instance_id, "copy"
+    pass_time(timedelta(seconds=5))
+    assert [caller.beat().json["interval_s"] for _ in range(2)] == [1, 15]
+    caller.instance_id = first
+    assert caller.beat().json["interval_s"] == 1
 
 
 def test_a_machine_copied_with_its_memory_is_noticed_too(caller: Caller, agent: Agent, session: Session) -> None:
@@ -189,15 +202,34 @@ def test_a_beat_that_was_overtaken_is_no_second_copy(caller: Caller, agent: Agen
     assert agent.state == "active"
 
 
-def test_a_straggler_of_the_process_before_is_no_second_copy(caller: Caller, agent: Agent, session: Session) -> None:
+@pytest.mark.parametrize("set_back", [timedelta(0), timedelta(hours=3)])
+def test_a_straggler_of_the_process_before_is_no_second_copy(
+    caller: Caller, agent: Agent, session: Session, pass_time, set_back: timedelta
+) -> None:  # type: ignore[no-untyped-def]
+    caller.beat()
     late = caller.heartbeat()
     late.seq += 1
-    caller.instance_id = "second"
-    caller.beat()
-    assert caller.call("POST", p.HEARTBEAT, late).json["code"] == "session_conflict"
+    pass_time(timedelta(seconds=5))
+    caller.instance_id = "second"  # on a host whose clock was set back meanwhile
+    for _ in range(2):
+        caller.beat(agent_time=clock.iso(clock.now() - set_back))
+        assert caller.call("POST", p.HEARTBEAT, late).status_code == 200
     session.refresh(agent)
-    assert agent.state == "active"
-    assert caller.beat().status_code == 200
+    assert (agent.state, agent.instance_id) == ("active", "second")
+
+
+def test_a_first_beat_that_comes_after_its_process_has_gone_ends_nobody(
+    caller: Caller, agent: Agent, session: Session, pass_time
+) -> None:  # type: ignore[no-untyped-def]
+    late = caller.heartbeat(instance_id="gone", seq=1)
+    caller.beat()
+    pass_time(timedelta(seconds=5))
+    assert caller.call("POST", p.HEARTBEAT, late).status_code == 200
+    for _ in range(8):
+        pass_time(timedelta(seconds=2))
+        assert caller.beat().status_code == 200
+    session.refresh(agent)
+    assert (agent.state, agent.instance_id) == ("active", caller.instance_id)
 
 
 def test_after_a_quarantine_whoever_reports_is_the_agent(caller: Caller, agent: Agent, session: Session) -> None:

@@ -23,6 +23,7 @@ from webapp.tasks.lifecycle import Lease
 from workers.agent import protocol
 from workers.agent.protocol import Code, Command, HeartbeatReply, HeartbeatRequest, Settings, Wake
 
+SOON_S = 1.0  # for a process that has to prove that it lives
 CLONED = "Two copies of this agent are alive. Enrol one of them anew"
 
 
@@ -39,8 +40,6 @@ def answer(message: HeartbeatRequest, body: bytes, now: datetime) -> HeartbeatRe
     if agent.state == State.QUARANTINED:
         refuse(409, Code.SESSION_CONFLICT, agent.state_reason)
     heard = beats.listen(agent, message, beats.digest(body), address(), now)
-    if heard.copy is Copy.STRAGGLER:
-        refuse(409, Code.SESSION_CONFLICT, "A newer process of this agent has taken over")
     if heard.copy is Copy.SECOND:
         _quarantine(agent, now)
     kept = _note(agent, message, heard, now) if heard.noted or message.running or message.events else NOTHING
@@ -48,6 +47,8 @@ def answer(message: HeartbeatRequest, body: bytes, now: datetime) -> HeartbeatRe
         fleet(_app()).counted_by(queries.fleet_size)
     told = reply(_app(), agent.id, agent.organization_id, agent.state, now)
     told.drop, told.commands = sorted(kept.lost), _commands(agent, message, kept, now)
+    if heard.copy is Copy.STRAGGLER or (heard.copy is Copy.NEW and agent.superseded):
+        told.interval_s = SOON_S
     if not message.running:
         reading()
         facts.keep(agent.id, now)

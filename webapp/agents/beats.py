@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import redis
 import sqlalchemy as sa
 
-from webapp import events, queue
+from webapp import clock, events, queue
 from webapp.agents import enrolment, facts, lifecycle
 from webapp.agents.models import Agent, Heartbeat
 from webapp.agents.states import SILENCED
@@ -32,6 +32,9 @@ KEPT_SECONDS = 600
 NOTE_AFTER = timedelta(seconds=30)
 SAMPLE = timedelta(minutes=10)  # between two points of the chart
 SUPERSEDED_KEPT = 5
+PATIENCE = timedelta(
+    seconds=10
+)  # for a process that has just taken over to prove that it lives; it is asked to at once
 
 
 class Copy(Enum):
@@ -40,8 +43,8 @@ class Copy(Enum):
     SAME = "the one that is known"
     NEW = "a new one: the agent was restarted"
     REPEAT = "the one that is known, repeating itself"
-    STRAGGLER = "one that is gone, by a beat that was long on its way"
-    SECOND = "one that should be gone"
+    STRAGGLER = "one that was taken over from, and does not prove that it lives on"
+    SECOND = "one that was taken over from, and lives"
 
 
 class Said(NamedTuple):
@@ -55,7 +58,8 @@ class Said(NamedTuple):
 
     @classmethod
     def by(cls, message: HeartbeatRequest, digest: str, pulse: dict[str, Any]) -> Said:
-        mine = json.dumps({"instance_id": message.instance_id, "seq": message.seq, "digest": digest})
+        told = {"instance_id": message.instance_id, "seq": message.seq, "digest": digest, "heard": message.heard}
+        mine = json.dumps(told)
         noted = json.dumps(pulse | {"last_seen_at": pulse["last_seen_at"].isoformat()})
         described = facts.self_description(message.instance_id, **described_by(message))
         return cls(message.instance_id, message.seq, described, mine, noted)
@@ -76,7 +80,7 @@ class Heard:
 
 def listen(agent: Agent, message: HeartbeatRequest, digest: str, address: str, now: datetime) -> Heard:
     """Reads a beat against what is known. Writes nothing but the broker's memory of it."""
-    heard = Heard(_copy(agent, message), pulse(message, address, now))
+    heard = Heard(_copy(agent, message, now), pulse(message, address, now))
     if heard.copy in (Copy.SECOND, Copy.STRAGGLER):
         return heard
     last, carried = _remember(agent, Said.by(message, digest, heard.pulse))
@@ -92,7 +96,7 @@ def note(agent: Agent, message: HeartbeatRequest, heard: Heard, by: Actor, now: 
     """Into the agent's row."""
     seen, silent_since, version = agent.last_seen_at, agent.offline_since, agent.version
     if heard.copy is Copy.NEW:
-        _take_over(agent, message)
+        _take_over(agent, message, now)
     lifecycle.update(agent, beat_seq=message.seq, offline_since=None, **heard.pulse, **heard.changes)
     _sample([(agent.organization_id, agent.id, seen, heard.pulse)])
     if silent_since is not None:
@@ -130,14 +134,38 @@ def carry(now: datetime) -> int:
     return len(rows)
 
 
-def _copy(agent: Agent, message: HeartbeatRequest) -> Copy:
+def _copy(agent: Agent, message: HeartbeatRequest, now: datetime) -> Copy:
+    """A beat repeats the time that the last answer told its process: at that moment of the server's clock it lived. What
+    the clocks of hosts say proves nothing: they are set back, and copied along."""
     if message.instance_id == agent.instance_id:
         return Copy.SAME
-    for instance_id, successor_spoke in agent.superseded:
-        if instance_id == message.instance_id:
-            # By the host's own clock on both sides. What was sent before the successor began proves nothing.
-            return Copy.SECOND if message.agent_time > successor_spoke else Copy.STRAGGLER
-    return Copy.NEW
+    if message.instance_id not in [instance_id for instance_id, _ in agent.superseded]:
+        return Copy.NEW
+    taken_over_at = datetime.fromisoformat(agent.superseded[0][1])
+    heard_at = _moment(message.heard)
+    if heard_at is None or heard_at <= taken_over_at:
+        return Copy.STRAGGLER
+    if _lives(agent, taken_over_at):
+        return Copy.SECOND
+    # What took over may have been a beat that was long on its way, of a process that is gone.
+    return Copy.NEW if now - taken_over_at > PATIENCE else Copy.STRAGGLER
+
+
+def _lives(agent: Agent, taken_over_at: datetime) -> bool:
+    """Whether the known process has heard that it took over; also where that is forgotten."""
+    last = json.loads(queue.get(key(agent.id)) or b"{}")
+    if last.get("instance_id") != agent.instance_id:
+        return True
+    heard_at = _moment(last.get("heard"))
+    return heard_at is not None and heard_at >= taken_over_at
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        return None
+    return moment if moment.tzinfo else None
 
 
 def _order(agent: Agent, step: int, alike: bool, last: dict[str, Any]) -> Copy:
@@ -150,9 +178,10 @@ def _order(agent: Agent, step: int, alike: bool, last: dict[str, Any]) -> Copy:
     return Copy.REPEAT
 
 
-def _take_over(agent: Agent, message: HeartbeatRequest) -> None:
+def _take_over(agent: Agent, message: HeartbeatRequest, now: datetime) -> None:
     before = agent.instance_id
-    superseded = [[before, message.agent_time], *agent.superseded][:SUPERSEDED_KEPT] if before else []
+    earlier = [each for each in agent.superseded if each[0] != message.instance_id]
+    superseded = [[before, clock.iso(now)], *earlier][:SUPERSEDED_KEPT] if before else []
     lifecycle.update(agent, Agent.instance_id == before, instance_id=message.instance_id, superseded=superseded)
 
 
@@ -186,10 +215,8 @@ def _changes(agent: Agent, message: HeartbeatRequest) -> dict[str, Any]:
 
 
 def _skew(agent_time: str, now: datetime) -> int | None:
-    try:
-        return round((datetime.fromisoformat(agent_time) - now).total_seconds() * 1000)
-    except (ValueError, TypeError):
-        return None
+    told = _moment(agent_time)
+    return round((told - now).total_seconds() * 1000) if told else None
 
 
 def _remember(agent: Agent, said: Said) -> tuple[dict[str, Any] | None, bool]:

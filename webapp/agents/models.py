@@ -46,7 +46,9 @@ class Agent(OrgScoped, Base):
     # issued and not used yet wait beside the one in use, because the answer that brought one may have been lost.
     install_id: Mapped[str] = mapped_column(sa.String(64), default="")
     instance_id: Mapped[str] = mapped_column(sa.String(64), default="")
-    superseded: Mapped[list[Any]] = mapped_column(default=list)  # earlier processes: [instance_id, agent's time]
+    superseded: Mapped[list[Any]] = mapped_column(
+        default=list
+    )  # earlier processes: [instance_id, when it was taken over from]
     beat_seq: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     credential_hash: Mapped[str | None] = mapped_column(sa.String(64))
     credential_at: Mapped[datetime | None]

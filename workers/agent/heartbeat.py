@@ -29,6 +29,7 @@ class Heart:
         self.host = host
         self.seq = 0
         self.heard_at = 0.0  # monotonic, of the last good answer
+        self._heard = ""  # the server's time in it
         self.trouble = ""
         self._backoff = Backoff()
         self._pause = 0.0
@@ -66,6 +67,7 @@ class Heart:
         answer = host.client.call("POST", protocol.HEARTBEAT, message)
         self.heard_at = time.monotonic()
         reply = HeartbeatReply.from_json(answer.body)
+        self._heard = reply.server_time
         host.events_told(events)
         host.clock.observed(reply.server_time, sent, self.heard_at)
         self._heed(reply, message.running, sent)
@@ -80,7 +82,7 @@ class Heart:
             events=[AgentEvent(kind, text, int((now - then) * 1000)) for kind, text, then in events],
             rejected=host.spool.rejected_count(),
             trust={"root": host.trust.root["version"], "revoked": host.trust.revoked["version"]},
-            facts=self._facts,
+            facts=self._facts, heard=self._heard,
         )  # fmt: skip
 
     def _running(self) -> list[RunningTask]:

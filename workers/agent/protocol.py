@@ -173,7 +173,7 @@ class AgentEvent(Message):
 @dataclass
 class HeartbeatRequest(Message):
     """POST HEARTBEAT. Renews the leases of `running`. A new instance_id takes over at once (the agent was
-    restarted); a beat of an instance that was taken over is the second copy: 409 session_conflict."""
+    restarted). One that was taken over from, and by `heard` lives on, is a second copy: 409 session_conflict."""
 
     instance_id: str
     seq: int  # grows with every attempt of this instance
@@ -189,6 +189,7 @@ class HeartbeatRequest(Message):
     rejected: int = 0  # results that the server would not have
     trust: dict[str, int] = field(default_factory=dict)  # versions held: {"root": n, "revoked": n}
     facts: dict[str, Any] = field(default_factory=dict)
+    heard: str = ""  # server_time of the last answer that this instance got
 
 
 @dataclass
