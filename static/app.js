@@ -49,7 +49,7 @@ const sign = tone => icon(SIGN[tone] ?? 'info')
 
 const post = (url, values) => htmx.ajax('POST', url, { source: '#toasts', target: '#toasts', swap: 'none', values })
 
-/* ---- Asking again: one clock for lists, a quicker one for an open task and logs ---- */
+/* ---- Asking again: one clock for lists, a quicker one for what runs and logs ---- */
 
 const IDLE = 5 * 60_000
 const inFlight = new WeakSet(), askAgain = new WeakSet()
@@ -79,7 +79,7 @@ function tick() {
 
 function tickLogs() {
   if (document.hidden || !period() || fails || signedOut) return
-  for (const el of $$(':is(.task, [data-log])[data-live]')) tell(el, 'poll')
+  for (const el of $$('[data-live]:is([data-quick], [data-log])')) tell(el, 'poll')
 }
 
 /* An answer that is already on its way may be older than what the reader just did: ask once more after it. */

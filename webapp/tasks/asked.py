@@ -22,7 +22,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "priority": ("Priority", "0 to 10; higher ones start first"),
     "execution_timeout": ("Timeout", "Like 300, 15m or 1h"),
     "max_retries": ("Retries", "How often a failure is tried again"),
-    "retry_on": ("Retry on", "Reasons, like timeout, exit_code; otherwise what trying again can help"),
+    "retry_on": ("Retry on", "Reasons, like timeout or exit_code"),
     "retry_delay": ("Retry delay", "Before the first retry; it doubles"),
     "expires_in": ("Expires", "If nobody has picked it up by then, like 7d"),
     "success_exit_codes": ("Success exit codes", "Like 0 or 0, 3"),
