@@ -1,4 +1,7 @@
-"""The real server and the real agent program, each in processes of its own, over loopback."""
+"""The real server and the real agent program, each in processes of its own, over loopback.
+
+One server and one agent see all of it: to start them costs more than all that they do here.
+"""
 
 from __future__ import annotations
 
@@ -68,7 +71,17 @@ def becomes(session: Session, task: Task, *statuses: str) -> None:
     until(there, PATIENCE)
 
 
-def test_a_command_runs_to_its_end(agent: Agent, session: Session, settings: Settings) -> None:
+def test_what_an_agent_lives_through(
+    server: Server, host: Host, agent: Agent, session: Session, settings: Settings, tmp_path: Path
+) -> None:
+    a_command_runs_to_its_end(agent, session, settings)
+    a_signed_test_runs_to_its_outcome(agent, session, settings)
+    a_stop_reaches_what_left_its_session(agent, session, tmp_path)
+    a_restart_of_the_server_fails_nothing(server, agent, session, settings, tmp_path)
+    a_revoked_agent_stops(host, agent, session)
+
+
+def a_command_runs_to_its_end(agent: Agent, session: Session, settings: Settings) -> None:
     task = command(session, agent, "echo hello; echo trouble >&2; exit 3")
     becomes(session, task, "failed")
     assert (task.exit_code, task.reason) == (3, "exit_code")
@@ -76,18 +89,18 @@ def test_a_command_runs_to_its_end(agent: Agent, session: Session, settings: Set
     assert (output.read(folder, "stdout"), output.read(folder, "stderr")) == (b"hello\n", b"trouble\n")
 
 
-def test_a_signed_test_runs_to_its_outcome(agent: Agent, session: Session, cast: Cast, settings: Settings) -> None:
-    library.add_examples(settings, cast.acme, SYSTEM, clock.now())
+def a_signed_test_runs_to_its_outcome(agent: Agent, session: Session, settings: Settings) -> None:
+    library.add_examples(settings, agent.organization_id, SYSTEM, clock.now())
     session.commit()
     body = {"type": "execute_test", "data": {"test": "world-writable-path"}, "target": {"agents": "anyone"}}
-    (task,) = made.launched(cast.acme, body)
+    (task,) = made.launched(agent.organization_id, body)
     becomes(session, task, "completed")
     assert task.outcome in ("protected", "unprotected")
     assert [to for _, to in made.moves(task)][-5:] == ["assigned", "downloading", "executing", "reporting", "completed"]
     session.commit()
 
 
-def test_a_stop_reaches_what_left_its_session(agent: Agent, session: Session, tmp_path: Path) -> None:
+def a_stop_reaches_what_left_its_session(agent: Agent, session: Session, tmp_path: Path) -> None:
     mark = tmp_path / "pid"
     line = f"setsid sh -c 'echo $$ > {mark}; exec sleep 600' & sleep 600"
     task = command(session, agent, line)
@@ -99,7 +112,7 @@ def test_a_stop_reaches_what_left_its_session(agent: Agent, session: Session, tm
     assert task.outcome_known and not alive(pid)
 
 
-def test_a_restart_of_the_server_fails_nothing(
+def a_restart_of_the_server_fails_nothing(
     server: Server, agent: Agent, session: Session, settings: Settings, tmp_path: Path
 ) -> None:
     go = tmp_path / "go"
@@ -114,7 +127,7 @@ def test_a_restart_of_the_server_fails_nothing(
     assert task.retry_number == 0 and not task.late
 
 
-def test_a_revoked_agent_stops(host: Host, agent: Agent, session: Session) -> None:
+def a_revoked_agent_stops(host: Host, agent: Agent, session: Session) -> None:
     task = command(session, agent, "sleep 600")
     becomes(session, task, "executing")
     session.refresh(agent)
