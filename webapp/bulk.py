@@ -39,7 +39,9 @@ def next_ids(model: type[Base], count: int) -> Sequence[int]:
 
 def insert(model: type[Base], rows: Sequence[Row]) -> None:
     """Rows with the same keys, whose own ids nobody asks for."""
-    if 0 < len(rows) < MANY:
+    if not rows:
+        return
+    if len(rows) < MANY:
         _plainly(sa.insert(model), [dict(row) for row in rows])
     else:
         _at_once(rows, lambda some: _inserting(model, some))

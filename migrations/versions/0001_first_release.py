@@ -560,6 +560,24 @@ def upgrade() -> None:
         batch_op.create_index("ix_agent_tag", ["organization_id", "tag", "agent_id"], unique=False)
 
     op.create_table(
+        "batch_count",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("batch_id", BigKey, nullable=False),
+        sa.Column("status", sa.String(length=12), nullable=False),
+        sa.Column("delta", sa.Integer(), nullable=False),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["batch_id"], ["batch.id"], name=op.f("fk_batch_count_batch_id_batch"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_batch_count_organization_id_organization")
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_batch_count")),
+    )
+    with op.batch_alter_table("batch_count", schema=None) as batch_op:
+        batch_op.create_index("ix_batch_count_sum", ["batch_id", "status", "delta"], unique=False)
+
+    op.create_table(
         "build",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("uuid", sa.String(length=36), nullable=False),
@@ -781,6 +799,7 @@ def upgrade() -> None:
         sa.Column("plugin_id", sa.String(length=64), nullable=True),
         sa.Column("test_id", sa.Integer(), nullable=True),
         sa.Column("tags", Json, nullable=False),
+        sa.Column("crowd", sa.Boolean(), nullable=False),
         sa.Column("executor", sa.String(length=8), nullable=False),
         sa.Column("owner", sa.String(length=8), nullable=False),
         sa.Column("target", Json, nullable=False),
@@ -1394,6 +1413,10 @@ def downgrade() -> None:
         batch_op.drop_index("ix_build_test")
 
     op.drop_table("build")
+    with op.batch_alter_table("batch_count", schema=None) as batch_op:
+        batch_op.drop_index("ix_batch_count_sum")
+
+    op.drop_table("batch_count")
     with op.batch_alter_table("agent_tag", schema=None) as batch_op:
         batch_op.drop_index("ix_agent_tag")
 

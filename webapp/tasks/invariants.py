@@ -20,7 +20,7 @@ from webapp.files.models import File
 from webapp.processes import survivors
 from webapp.tasks import states
 from webapp.tasks.log import output
-from webapp.tasks.models import Batch, Count, Edge, LateResult, Task
+from webapp.tasks.models import Batch, BatchCount, Count, Edge, LateResult, Task
 from webapp.tasks.notes.models import Note
 from webapp.tasks.states import MOVES, Status
 
@@ -188,18 +188,23 @@ def ends(session: Session, since: int = 0) -> list[Violation]:
 
 def counters(session: Session, since: int = 0) -> list[Violation]:
     """Inv3: the counts that pages show add up to the rows."""
-    told, true = aliased(Count), aliased(Task)
-    sums = sa.select(told.organization_id, told.status, sa.func.sum(told.delta)).group_by(
-        told.organization_id, told.status
-    )
-    shown_rows = sa.select(true.organization_id, true.status, sa.func.count()).where(
-        true.latest, true.deleted_at.is_(None)
-    )
-    rows = shown_rows.group_by(true.organization_id, true.status)
-    shown = {(row[0], row[1]): int(row[2]) for row in session.execute(sums) if row[2]}
-    found = {(row[0], row[1]): int(row[2]) for row in session.execute(rows)}
     return [
-        Violation("Inv3", f"count {key[1]}", f"{shown.get(key, 0)} shown, {found.get(key, 0)} rows")
+        *_miscounted(session, Count, ("organization_id", "status")),
+        *_miscounted(session, BatchCount, ("organization_id", "batch_id", "status"), Task.crowd.is_(True)),
+    ]
+
+
+def _miscounted(
+    session: Session, kept: type[Count] | type[BatchCount], names: tuple[str, ...], *which: sa.ColumnElement[bool]
+) -> list[Violation]:
+    told, true = ([getattr(model, name) for name in names] for model in (kept, Task))
+    sums = sa.select(*told, sa.func.sum(kept.delta)).group_by(*told)
+    rows = sa.select(*true, sa.func.count()).where(Task.latest, Task.deleted_at.is_(None), *which).group_by(*true)
+    shown, found = (
+        {tuple(row[:-1]): int(row[-1]) for row in session.execute(each) if row[-1]} for each in (sums, rows)
+    )
+    return [
+        Violation("Inv3", f"count {key[-1]}", f"{shown.get(key, 0)} shown, {found.get(key, 0)} rows")
         for key in sorted(shown.keys() | found.keys())
         if shown.get(key, 0) != found.get(key, 0)
     ]

@@ -36,6 +36,7 @@ class Origin:
 
 
 NOWHERE = Origin()
+CROWD = 100  # tasks, from which on a batch keeps counts of its own
 
 
 class Prepared(NamedTuple):
@@ -55,6 +56,11 @@ class Prepared(NamedTuple):
         return (
             None if any(place.owner in targets.LATER and place.agent is None for place in self.places) else self.tasks
         )
+
+    @property
+    def crowd(self) -> bool:
+        """Decided once, by what is known now: what keeps counts must keep them from the first task on."""
+        return self.total is None or self.total >= CROWD
 
 
 class Wanted(NamedTuple):
@@ -79,13 +85,11 @@ def launch(
     parts = _parts(spec, now, members)
     due = not (spec.options.not_before and spec.options.not_before > now)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, due))
-    batch = Batch(**_batch(Prepared(spec, parts, places), trigger, by, now) | {"uuid": uuid or new_uuid()})
+    prepared = Prepared(spec, parts, places)
+    batch = Batch(**_batch(prepared, trigger, by, now) | {"uuid": uuid or new_uuid()})
     db.session.add(batch)
     db.session.flush()
-    rows = [
-        _row(spec, batch.id, part, place, trigger, by, now, origin, bool(parents)) for part in parts for place in places
-    ]
-    _begin(rows, parents, by, now)
+    _begin(_rows(prepared, batch.id, trigger, by, now, origin, bool(parents)), parents, by, now)
     return batch
 
 
@@ -112,9 +116,7 @@ def launch_all(wanted: Sequence[Wanted], trigger: Trigger, now: datetime) -> Non
 
 def _templates(prepared: Prepared, trigger: Trigger, now: datetime) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """The rows of a batch and of its tasks, but for their names, whom they are from, and what they come from."""
-    spec, parts, places = prepared
-    runs = [_row(spec, 0, part, place, trigger, SYSTEM, now, NOWHERE, False) for part in parts for place in places]
-    return _batch(prepared, trigger, SYSTEM, now), runs
+    return _batch(prepared, trigger, SYSTEM, now), _rows(prepared, 0, trigger, SYSTEM, now, NOWHERE)
 
 
 def extend(
@@ -123,9 +125,9 @@ def extend(
     """More of the same act, for an object set that is too large for one transaction."""
     parts = _parts(spec, now, members)
     places = _capable_places(spec, parts, targets.places(spec, writing(), now, True))
-    trigger = Trigger(batch.trigger)
-    rows = [_row(spec, batch.id, part, place, trigger, by, now, origin, False) for part in parts for place in places]
-    _begin(rows, (), by, now)
+    rows = _rows(Prepared(spec, parts, places), batch.id, Trigger(batch.trigger), by, now, origin)
+    crowd = db.session.scalar(sa.select(Task.crowd).where(Task.batch_id == batch.id).limit(1))
+    _begin([row | {"crowd": bool(crowd)} for row in rows], (), by, now)
     batch.total = (batch.total or 0) + len(rows)
 
 
@@ -159,6 +161,17 @@ def _batch(prepared: Prepared, trigger: Trigger, by: Actor, now: datetime) -> di
         "organization_id": writing(), "type": spec.type, "what": prepared.parts[0].what, "trigger": trigger,
         "spec": spec.to_json(), "created_at": now, "created_by_id": by.id, "created_by": by.name, "total": prepared.total,
     }  # fmt: skip
+
+
+def _rows(
+    prepared: Prepared, batch_id: int, trigger: Trigger, by: Actor, now: datetime, origin: Origin, blocked: bool = False
+) -> list[dict[str, Any]]:
+    spec, parts, places = prepared
+    return [
+        _row(spec, batch_id, part, place, trigger, by, now, origin, blocked) | {"crowd": prepared.crowd}
+        for part in parts
+        for place in places
+    ]
 
 
 def _row(

@@ -18,6 +18,11 @@ def new_uuid() -> str:
     return str(uuid4())
 
 
+def partial(name: str, *columns: str, where: str) -> sa.Index:
+    """An index of few rows, on either database."""
+    return sa.Index(name, *columns, sqlite_where=sa.text(where), postgresql_where=sa.text(where))
+
+
 class Batch(OrgScoped, Base):
     """All the tasks made by one act. `total` is null until a target that is resolved later has fanned out."""
 
@@ -54,12 +59,7 @@ class Task(Answers, OrgScoped, Base):
         # Lists are keyed by batch: each filter that can be rare reads an index that is already in that order.
         sa.Index("ix_task_batch", "batch_id", "deleted_at", "latest", "status"),
         sa.Index("ix_task_newest", "organization_id", "batch_id"),
-        sa.Index(
-            "ix_task_claim_id",
-            "claim_id",
-            sqlite_where=sa.text("claim_id IS NOT NULL"),
-            postgresql_where=sa.text("claim_id IS NOT NULL"),
-        ),
+        partial("ix_task_claim_id", "claim_id", where="claim_id IS NOT NULL"),
         sa.Index("ix_task_by_status", "organization_id", "status", "batch_id"),
         sa.Index("ix_task_by_type", "organization_id", "type", "batch_id"),
         sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
@@ -68,7 +68,7 @@ class Task(Answers, OrgScoped, Base):
         sa.Index("ix_task_by_trigger", "organization_id", "trigger", "batch_id"),
         sa.Index("ix_task_created", "organization_id", "created_at"),
         *(
-            sa.Index(name, *columns, "batch_id", sqlite_where=sa.text(which), postgresql_where=sa.text(which))
+            partial(name, *columns, "batch_id", where=which)
             for name, columns, which in (
                 ("ix_task_by_reason", ("organization_id", "reason"), "reason IS NOT NULL"),
                 ("ix_task_by_outcome", ("organization_id", "outcome"), "outcome IS NOT NULL"),
@@ -82,56 +82,18 @@ class Task(Answers, OrgScoped, Base):
                 ("ix_task_rescheduled", ("rescheduled_from_id",), "rescheduled_from_id IS NOT NULL"),
             )
         ),
-        sa.Index(
-            "ix_task_by_schedule",
-            "schedule_id",
-            "batch_id",
-            sqlite_where=sa.text("schedule_id IS NOT NULL"),
-            postgresql_where=sa.text("schedule_id IS NOT NULL"),
-        ),
+        partial("ix_task_by_schedule", "schedule_id", "batch_id", where="schedule_id IS NOT NULL"),
         # What of a schedule is still open; which objects a plugin has covered.
-        sa.Index(
-            "ix_task_open_of_schedule",
-            "schedule_id",
-            "status",
-            sqlite_where=sa.text("schedule_id IS NOT NULL"),
-            postgresql_where=sa.text("schedule_id IS NOT NULL"),
-        ),
-        sa.Index(
-            "ix_task_input",
-            "plugin_id",
-            "input",
-            sqlite_where=sa.text("plugin_id IS NOT NULL"),
-            postgresql_where=sa.text("plugin_id IS NOT NULL"),
-        ),
-        sa.Index(
-            "ix_task_claim",
-            "executor",
-            "agent_id",
-            "rank",
-            "queued_at",
-            "id",
-            sqlite_where=sa.text("status = 'pending'"),
-            postgresql_where=sa.text("status = 'pending'"),
-        ),
-        sa.Index(
-            "ix_task_due",
-            "not_before",
-            sqlite_where=sa.text("status = 'scheduled'"),
-            postgresql_where=sa.text("status = 'scheduled'"),
-        ),
-        sa.Index(
+        partial("ix_task_open_of_schedule", "schedule_id", "status", where="schedule_id IS NOT NULL"),
+        partial("ix_task_input", "plugin_id", "input", where="plugin_id IS NOT NULL"),
+        partial("ix_task_claim", "executor", "agent_id", "rank", "queued_at", "id", where="status = 'pending'"),
+        partial("ix_task_due", "not_before", where="status = 'scheduled'"),
+        partial(
             "ix_task_leased",
             "lease_until",
-            sqlite_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
-            postgresql_where=sa.text("status IN ('assigned', 'downloading', 'executing', 'reporting')"),
+            where="status IN ('assigned', 'downloading', 'executing', 'reporting')",
         ),
-        sa.Index(
-            "ix_task_waiting",
-            "expires_at",
-            sqlite_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
-            postgresql_where=sa.text("status IN ('blocked', 'scheduled', 'pending')"),
-        ),
+        partial("ix_task_waiting", "expires_at", where="status IN ('blocked', 'scheduled', 'pending')"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -147,6 +109,7 @@ class Task(Answers, OrgScoped, Base):
     plugin_id: Mapped[str | None] = mapped_column(sa.String(64))
     test_id: Mapped[int | None]
     tags: Mapped[list[str]] = mapped_column(default=list)
+    crowd: Mapped[bool] = mapped_column(default=False)  # one of so many that their batch keeps its counts
 
     # Where: a worker, one agent, or an owner that is resolved when it becomes due.
     executor: Mapped[str] = mapped_column(sa.String(8))
@@ -272,6 +235,18 @@ class Count(OrgScoped, Base):
     __table_args__ = (sa.Index("ix_task_count_sum", "organization_id", "status", "delta"),)
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    status: Mapped[str] = mapped_column(sa.String(12))
+    delta: Mapped[int]
+
+
+class BatchCount(OrgScoped, Base):
+    """The same within a large batch: lists tell of its tasks and must not count them each time."""
+
+    __tablename__ = "batch_count"
+    __table_args__ = (sa.Index("ix_batch_count_sum", "batch_id", "status", "delta"),)
+
+    id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
+    batch_id: Mapped[int] = mapped_column(sa.ForeignKey("batch.id", ondelete="CASCADE"))
     status: Mapped[str] = mapped_column(sa.String(12))
     delta: Mapped[int]
 

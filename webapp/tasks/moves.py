@@ -81,7 +81,7 @@ def update(
         raise Refused("stale", f"This task has changed meanwhile. It is now {task.looks.label}")
     became(task, values)
     if counted != task.counted:
-        _say(counted=[(task.organization_id, status, None) if counted else (task.organization_id, None, task.status)])
+        _say(counted=[counts.move(task, status, None) if counted else counts.move(task, None, task.status)])
 
 
 @lru_cache(maxsize=256)
@@ -113,7 +113,7 @@ def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime,
             )
             for task in tasks
         ],
-        [(task.organization_id, before, task.status) for task in tasks if task.counted],
+        [counts.move(task, before, task.status) for task in tasks if task.counted],
         counts.ends(tasks, before, now),
     )  # fmt: skip
 
@@ -134,7 +134,10 @@ def made(rows: Sequence[Mapping[str, Any]], made_by: Iterable[Actor], now: datet
             )
             for row, by in zip(rows, made_by, strict=True)
         ],
-        [(row["organization_id"], None, row["status"]) for row in rows],
+        [
+            counts.Move(row["organization_id"], row["batch_id"] if row["crowd"] else None, None, row["status"])
+            for row in rows
+        ],
     )
     ring(wake.Queued(row["organization_id"], row["executor"], row["status"], row["agent_id"]) for row in rows)
 

@@ -41,8 +41,8 @@ def _of(organization_id: int, now: datetime, data: Path, keep: timedelta | None)
         return 0
     tasks = _attempts(chains[:BITE])
     _remove_bytes(data, tasks)
+    counts.count(counts.move(task, task.status, None) for task in tasks if task.counted)
     _remove_rows(tasks)
-    counts.count((organization_id, task.status, None) for task in tasks if task.counted)
     audit.record(organization_id, "tasks.purge", "tasks", SYSTEM, now, after={"tasks": len(tasks)})
     return len(tasks)
 

@@ -21,7 +21,7 @@ from webapp.tasks.answers import Answers
 from webapp.tasks.lists import matching
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.lists.matching import where as where
-from webapp.tasks.models import Batch, Count, Edge, Task
+from webapp.tasks.models import Batch, BatchCount, Count, Edge, Task
 from webapp.tasks.notes.models import Note
 from webapp.tasks.of_agents import on_agents as on_agents
 from webapp.tasks.of_plugins import uses as uses
@@ -250,12 +250,23 @@ def _lines(batches: Sequence[Batch | Head], single: dict[int, Row]) -> list[Line
 
 
 def _counts(batch_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+    """Of large batches from the maintained sums, of small ones from their tasks."""
     counts: dict[int, dict[str, int]] = {batch_id: {} for batch_id in batch_ids}
-    if batch_ids:
-        counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(Task.batch_id.in_(batch_ids), *COUNTED)
-        for batch_id, status, number in db.session.execute(counted.group_by(Task.batch_id, Task.status)):
-            counts[batch_id][status] = number
+    if counts:
+        summed = sa.select(BatchCount.batch_id, BatchCount.status, sa.func.sum(BatchCount.delta))
+        _count_into(
+            counts, summed.where(BatchCount.batch_id.in_(counts)).group_by(BatchCount.batch_id, BatchCount.status)
+        )
+    if small := [batch_id for batch_id, each in counts.items() if not each]:
+        counted = sa.select(Task.batch_id, Task.status, sa.func.count()).where(Task.batch_id.in_(small), *COUNTED)
+        _count_into(counts, counted.group_by(Task.batch_id, Task.status))
     return counts
+
+
+def _count_into(counts: dict[int, dict[str, int]], counted: sa.Select[int, str, int]) -> None:
+    for batch_id, status, number in db.session.execute(counted):
+        if number:
+            counts[batch_id][status] = int(number)
 
 
 def line(batch: Batch) -> Line:

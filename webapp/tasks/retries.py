@@ -26,7 +26,7 @@ NEVER = frozenset({
 
 COPIED = ("organization_id", "batch_id", "type", "what", "input", "data", "options", "plugin_id", "test_id", "tags",
           "executor", "owner", "target", "agent_id", "agent_name", "definition_id", "group_run_id", "schedule_id",
-          "slot_id", "priority", "execution_timeout", "limit_name")  # fmt: skip
+          "slot_id", "priority", "execution_timeout", "limit_name", "crowd")  # fmt: skip
 
 
 def wanted(task: Task) -> bool:

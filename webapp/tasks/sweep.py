@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -15,12 +16,13 @@ from webapp import events, queue
 from webapp.agents import hearing
 from webapp.agents.models import Agent
 from webapp.agents.states import REMOVED, SILENCED
+from webapp.bulk import insert
 from webapp.db import db
 from webapp.events import SYSTEM
 from webapp.tasks import launch, lifecycle
 from webapp.tasks.lifecycle import Refused
 from webapp.tasks.lists.indexed import LEASED, STARTED, UNSTARTED, WAITING
-from webapp.tasks.models import Count, Ended, Task
+from webapp.tasks.models import BatchCount, Count, Ended, Task
 from webapp.tasks.spec import ANYONE
 from webapp.tasks.states import Status
 
@@ -114,26 +116,27 @@ def ring_again(now: datetime, broker_lost_its_memory: bool = False) -> int:
 
 
 def fold_counts(now: datetime) -> int:
-    return _fold(Count, ("organization_id", "status")) + _fold(Ended, ("organization_id", "hour", "status"))
+    of_hours, of_batches = ("organization_id", "hour", "status"), ("organization_id", "batch_id", "status")
+    return _fold(Count, ("organization_id", "status")) + _fold(Ended, of_hours) + _fold(BatchCount, of_batches)
 
 
-def _fold(model: type[Count] | type[Ended], keys: tuple[str, ...], most: int = 5_000) -> int:
-    """Add old deltas up into one row each. Only as many as were read are removed, so none is counted twice."""
+def _fold(model: type[Count] | type[Ended] | type[BatchCount], keys: tuple[str, ...], most: int = 5_000) -> int:
+    """Add the newest deltas up into one row each; what was folded long ago stays. Only as many as were read are removed,
+    so none is counted twice."""
     columns = [getattr(model, name) for name in keys]
-    old = sa.select(model.id, model.delta, *columns).order_by(model.id).limit(most).with_for_update(skip_locked=True)
-    rows = db.session.execute(old).all()
-    sums: dict[tuple[object, ...], int] = {}
+    newest = sa.select(model.id, model.delta, *columns).order_by(model.id.desc()).limit(most)
+    rows = db.session.execute(newest.with_for_update(skip_locked=True)).all()
+    alike: dict[tuple[object, ...], list[Any]] = {}
     for row in rows:
-        key = tuple(row[2:])
-        sums[key] = sums.get(key, 0) + row.delta
-    if len(rows) < 2 * len(sums) or not rows:
+        alike.setdefault(tuple(row[2:]), []).append(row)
+    if len(rows) < 2 * len(alike) or not rows:
         return 0
-    gone = sa.delete(model).where(model.id.in_([row.id for row in rows]))
-    db.session.execute(gone, execution_options={"synchronize_session": False})
-    folded = [dict(zip(keys, key, strict=True)) | {"delta": delta} for key, delta in sums.items() if delta]
-    if folded:
-        db.session.execute(sa.insert(model), folded)
-    return len(rows)
+    several = {key: some for key, some in alike.items() if len(some) > 1}
+    gone = [row.id for some in several.values() for row in some]
+    db.session.execute(sa.delete(model).where(model.id.in_(gone)), execution_options={"synchronize_session": False})
+    sums = {key: sum(row.delta for row in some) for key, some in several.items()}
+    insert(model, [dict(zip(keys, key, strict=True)) | {"delta": delta} for key, delta in sums.items() if delta])
+    return len(gone)
 
 
 def correct_revisions(seen: dict[int, int]) -> int:
