@@ -27,7 +27,10 @@ SECTIONS: dict[str, dict[str, str]] = {
         "run-task": "client.run",
         "tasks": "client.tasks",
         "logs": "client.logs",
-        "cancel": "client.tasks",
+        "cancel": "client.acts",
+        "retry": "client.acts",
+        "reschedule": "client.acts",
+        "delete": "client.acts",
         "why": "client.tasks",
         "notes": "client.tasks",
         "files": "client.files",
@@ -39,6 +42,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "enrolment-token": "client.enrolment",
         "tests": "client.tests",
         "open": "client.pages",
+        "login": "client.login",
     },
     "Run an agent": {
         "agent": "agent",
@@ -53,6 +57,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "config": "about",
         "doctor": "doctor",
         "signing-key": "signing",
+        "completion": "about",
         "version": "about",
     },
 }

@@ -118,6 +118,27 @@ def test_logs_print_the_bytes_of_either_stream(
     assert muster("logs", task.uuid, "--stream", "stderr").stdout == ""
 
 
+def test_logs_say_when_a_line_came_and_begin_where_they_are_asked_to(
+    muster: Muster, settings: Settings, session: Session, cast: Cast
+) -> None:
+    """While it runs, too: without --follow the end is what is there now."""
+    task = made.started(cast.acme).task
+    task.started_at = clock.now() - timedelta(hours=1)
+    folder = output.folder(settings.data, task.uuid)
+    output.append(folder, "stdout", 0, b"early\nlong", 1_000)
+    output.append(folder, "stdout", 10, b" line\n", 3_590_000)
+    moment = task.started_at + timedelta(seconds=1)
+    session.commit()
+    stamped = muster("logs", task.uuid, "--timestamps", "utc")
+    assert stamped.returncode == 0, stamped.stderr
+    when = f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03d}"
+    assert stamped.stdout == f"{when} early\n{when} long line\n"
+    assert muster("logs", task.uuid, "--timestamps", "local", TZ="Etc/GMT-3").stdout.startswith(
+        f"{moment + timedelta(hours=3):%Y-%m-%d %H:%M:%S}"
+    )
+    assert muster("logs", task.uuid, "--since", "30m").stdout == " line\n"
+
+
 @pytest.fixture
 def following(environment: dict[str, str], settings: Settings, session: Session, cast: Cast) -> Iterator[tuple]:
     """A command that follows a running task and has printed its first line."""
@@ -154,26 +175,6 @@ def test_ctrl_c_detaches_and_says_how_to_come_back(following: tuple, session: Se
     assert "Traceback" not in errors
     session.refresh(taken.task)
     assert taken.task.status == "executing" and taken.task.cancel_requested_at is None
-
-
-def test_cancel(muster: Muster, api: Api, session: Session, cast: Cast) -> None:
-    task, running, ended = made.task(cast.acme, priority=0), None, made.ended(cast.acme)
-    running = made.started(cast.acme).task
-    session.commit()
-    answer = muster("cancel", task.uuid[:8], running.uuid)
-    assert answer.returncode == 0
-    assert answer.stdout.splitlines() == [f"{task.uuid[:8]} cancelled", f"{running.uuid[:8]} is asked to stop"]
-    refused = muster("cancel", ended.uuid)
-    assert refused.returncode == 1 and "finished before it could be cancelled" in refused.stderr
-
-
-def test_cancel_by_a_filter_asks_first(muster: Muster, session: Session, cast: Cast) -> None:
-    made.tasks(cast.acme, ["a", "b"])
-    session.commit()
-    assert muster("cancel", "-q", "plugin:demo", stdin="n\n").returncode == 1
-    answer = muster("cancel", "-q", "plugin:demo", "--yes")
-    assert (answer.returncode, answer.stdout) == (0, "2 cancelled or asked to stop\n")
-    assert muster("cancel", "-q", "plugin:demo").stdout == "No open task matches\n"
 
 
 def test_why(muster: Muster, session: Session, cast: Cast) -> None:

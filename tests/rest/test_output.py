@@ -136,12 +136,12 @@ def test_a_cut_line_goes_on_where_it_was(api: Api, url: str, printed: Task) -> N
 
 
 def test_a_letter_is_not_torn(settings: Settings, printed: Task) -> None:
-    folder = output.folder(settings.data, printed.uuid)
+    folder, reader = output.folder(settings.data, printed.uuid), follow.Reader("stdout", 0)
     say(settings, printed, "stdout", "ü".encode()[:1])
-    events = [text for _, text in follow._grown(folder, "stdout", 11, final=False)]
+    events = [text for _, text in follow._grown(folder, reader, 11, follow.Seen())]
     assert [json.loads(text.split(b"data: ")[1])["text"] for text in events] == ["Grüße\n"]
     say(settings, printed, "stdout", "ü".encode()[1:])
-    assert b"\xc3\xbc" in next(follow._grown(folder, "stdout", 19, final=False))[1]
+    assert b"\xc3\xbc" in next(follow._grown(folder, reader, 19, follow.Seen()))[1]
 
 
 def test_only_some_may_follow_at_once(api: Api, url: str, app: Flask, session: Session, cast: Cast) -> None:

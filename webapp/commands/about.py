@@ -3,6 +3,7 @@
 import json
 
 import click
+from click.shell_completion import get_completion_class
 
 from webapp.config import VERSION, load, settings_fields, shown
 
@@ -30,6 +31,22 @@ def config(as_json: bool, explain: bool) -> None:
         click.echo(f"{row['name']:<{widths[0]}}  {row['value']:<{widths[1]}}  {row['origin']}")
         if explain:
             click.echo(f"    {row['help']}")
+
+
+@click.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    """Print what makes SHELL complete verbs and options.
+
+    \b
+    eval "$(muster completion bash)"          in ~/.bashrc
+    eval "$(muster completion zsh)"           in ~/.zshrc
+    muster completion fish | source           in ~/.config/fish/config.fish
+    """
+    kind = get_completion_class(shell)
+    assert kind is not None  # the choice above
+    click.echo(kind(context.find_root().command, {}, "muster", "_MUSTER_COMPLETE").source())
 
 
 @click.command()

@@ -12,7 +12,7 @@ from webapp.rest import follow, patience
 from webapp.rest.reading import asked
 from webapp.rest.section import Section
 from webapp.rest.tasks import found
-from webapp.rest.values import Flag, Text, Value, Whole
+from webapp.rest.values import Flag, Moment, Text, Value, Whole
 from webapp.tasks.log import output
 from webapp.tasks.log.output_view import open_view
 from webapp.tasks.models import Task
@@ -25,6 +25,9 @@ QUERY: dict[str, Value] = {
     ),
     "follow": Flag(default=False, about="1: as server-sent events, until the task has ended."),
     "offset": Whole(about="With `follow`: begin there. A repeated request begins after its `Last-Event-ID`."),
+    "since": Moment(about="With `follow`: begin with what came then or later."),
+    "stay": Flag(default=True, about="With `follow`, 0: end with what is there now."),
+    "timestamps": Flag(default=False, about="With `follow`, 1: each part says when it came, as `at`."),
 }
 
 
@@ -34,7 +37,7 @@ def show(task_id: str) -> Response:
 
     `Range: bytes=…` is honoured, also while it runs: ask again from where the last part ended. The header
     `X-Task-Status` says whether more may come. With `follow=1` it is text/event-stream: `output` events whose data is
-    `{"stream", "text"}` and whose id is the offset behind it, and one `end` event with `{"status", "exit_code"}`. The
+    `{"stream", "text"}`, and `at` if asked, and whose id is the offset behind it, and one `end` event with `{"status", "exit_code"}`. The
     server follows for some readers at a time; beyond, it answers 503 and the parts can be asked for instead.
     """
     task, stream = found(task_id), asked()["stream"]
@@ -76,14 +79,19 @@ def _followed(task: Task, folder: Path, stream: str) -> Response:
         text = "Too many follow output now. Ask for its parts instead, or try again in 5 s"
         raise Problem(503, text, title="No seat is free", headers={"Retry-After": "5"})
     app = current_app._get_current_object()  # type: ignore[attr-defined]
-    response = Response(
-        follow.events(app, task.id, folder, stream, _begin()), content_type="text/event-stream; charset=utf-8"
-    )
+    reader = follow.Reader(stream, _begin(task, folder, stream), asked()["timestamps"], asked()["stay"])
+    response = Response(follow.events(app, task.id, folder, reader), content_type="text/event-stream; charset=utf-8")
     response.headers["X-Accel-Buffering"] = "no"
     response.call_on_close(leave)
     return response
 
 
-def _begin() -> int:
+def _begin(task: Task, folder: Path, stream: str) -> int:
     last = request.headers.get("Last-Event-ID", "")
-    return int(last) if last.isascii() and last.isdecimal() and len(last) < 19 else asked().get("offset", 0)
+    if last.isascii() and last.isdecimal() and len(last) < 19:
+        return int(last)
+    place: int = asked().get("offset", 0)
+    if task.started_at and (since := asked().get("since")):
+        with open_view(folder, stream) as view:
+            place = max(place, view.place_since(int((since - task.started_at).total_seconds() * 1000)))
+    return place

@@ -6,7 +6,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
@@ -19,26 +19,29 @@ PAUSE = 1.0
 BAD = ("failed", "expired")
 STOPPED = ("cancelled", "terminated", "skipped")
 FINAL = ("completed", *BAD, *STOPPED)
-Printed = Callable[[str], None]
+Printed = Callable[[Json], None]
 
 
-def output(server: Server, task_id: str, stream: str = "both", show: Printed | None = None) -> Json:
-    """Prints until the task has ended; answers with its status and exit code."""
-    place, show = 0, show or _show
+def output(server: Server, task_id: str, show: Printed | None = None, **how: Any) -> Json:
+    """Prints until the task has ended; answers with its status and exit code.
+
+    `how` is what the server takes: stream, since, timestamps, stay.
+    """
+    place, show = 0, show or printed
     while True:
         try:
-            for kind, behind, data in _events(server, task_id, stream, place):
+            for kind, behind, data in _events(server, task_id, how, place):
                 if kind == "end":
                     return data
-                show(data["text"])
+                show(data)
                 place = behind
         except Refusal as refusal:
-            if refusal.status != 503:
+            if refusal.status != 503 or len(how) > 1:  # parts of a file know nothing of time
                 raise
-            place = _parts(server, task_id, stream, place, show)
+            place = _parts(server, task_id, how, place, show)
             task = server.get("tasks", task_id, "", wait=1)
             if task["status"] in FINAL:
-                _parts(server, task_id, stream, place, show)
+                _parts(server, task_id, how, place, show)
                 return {"status": task["status"], "exit_code": task["exit_code"]}
             time.sleep(PAUSE)
 
@@ -85,8 +88,8 @@ def _batch_ended(batch: Json) -> bool:
     return batch["total"] is not None and all(status in FINAL for status in batch["counts"])
 
 
-def _events(server: Server, task_id: str, stream: str, place: int) -> Iterator[tuple[str, int, Json]]:
-    path = path_of(("tasks", task_id, "output"), {"follow": 1, "stream": stream, "offset": place})
+def _events(server: Server, task_id: str, how: Json, place: int) -> Iterator[tuple[str, int, Json]]:
+    path = path_of(("tasks", task_id, "output"), how | {"follow": 1, "offset": place})
     answer = server.send("GET", path, headers={"Accept": "text/event-stream"})
     kind, data = "", ""
     for line in answer:
@@ -103,19 +106,19 @@ def _events(server: Server, task_id: str, stream: str, place: int) -> Iterator[t
     answer.close()
 
 
-def _parts(server: Server, task_id: str, stream: str, place: int, show: Printed) -> int:
+def _parts(server: Server, task_id: str, how: Json, place: int, show: Printed) -> int:
     """What has come behind `place`, as a file's part."""
-    path = path_of(("tasks", task_id, "output"), {"stream": stream})
+    path = path_of(("tasks", task_id, "output"), how)
     try:
         data = server.send("GET", path, headers={"Range": f"bytes={place}-"}).read()
     except Refusal as refusal:
         if refusal.status != 416:
             raise
         return place
-    show(data.decode(errors="replace"))
+    show({"text": data.decode(errors="replace")})
     return place + len(data)
 
 
-def _show(text: str) -> None:
-    click.echo(text, nl=False)
+def printed(part: Json) -> None:
+    click.echo(part["text"], nl=False)
     sys.stdout.flush()

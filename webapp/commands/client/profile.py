@@ -2,7 +2,7 @@
 
 A `--profile` that is asked for comes first, then MUSTER_URL and MUSTER_TOKEN, then the profile `default`:
 
-    # ~/.config/muster/config.toml
+    # ~/.config/muster/config.toml, where `muster login` writes
     [default]
     url = "https://muster.example.com"
     token_file = "~/.config/muster/token"      # or token = "tok_…"
@@ -55,16 +55,19 @@ def connect(name: str | None = None) -> Server:
 
 def read(name: str | None) -> Profile:
     path = folder() / "config.toml"
-    try:
-        sections = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        sections = {}
-    except (OSError, ValueError) as error:
-        raise Exit(USAGE, f"{path} cannot be read: {error}") from None
-    section = sections.get(name or DEFAULT)
+    section = sections(path).get(name or DEFAULT)
     if section is None and name:
         raise Exit(USAGE, f"{path} has no section [{name}]")
     return Profile(str((section or {}).get("url", "")), _token(section or {}, path))
+
+
+def sections(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise Exit(USAGE, f"{path} cannot be read: {error}") from None
 
 
 def folder() -> Path:

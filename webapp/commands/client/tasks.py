@@ -1,57 +1,61 @@
-"""Verbs about tasks that exist: list them, say why they wait, stop them, write about them."""
+"""Verbs about tasks that exist: list and watch them, say why they wait, write about them."""
 
 from __future__ import annotations
 
 import sys
+import time
 from typing import Any
 
 import click
 
-from webapp.commands import exits
 from webapp.commands.client import printing
 from webapp.commands.client.profile import talks
-from webapp.commands.client.server import Json, Refusal, Server
-from webapp.commands.exits import NOT_FOUND, USAGE, Exit
+from webapp.commands.client.server import Json, Server
+from webapp.commands.exits import USAGE, Exit
 
 HEADS = ("ID", "STATUS", "WHAT", "WHERE", "CREATED", "TOOK", "INPUT OR REASON")
+WIDE = ("ID", "STATUS", "WHAT", "WHERE", "BY", "CREATED", "TOOK", "EXIT", "REASON", "INPUT")
 PLAIN = ("id", "status", "type", "what", "agent", "created_at", "ended_at", "exit_code", "reason", "input")
+EVERY = 2.0  # seconds between two looks of --watch
 
 
 @click.command()
 @click.option("--status", "-s", multiple=True, help="Any status, or queued, running, success, open, final …")
 @click.option("-q", "query", default="", help="The filter line of the pages: 'status:failed agent:web-* since:24h'.")
-@click.option("--output", "-o", "form", type=click.Choice(printing.FORMS), help="Default: a table, or tabs in a pipe.")
+@click.option(
+    "--output", "-o", "form", type=click.Choice(("wide", *printing.FORMS)), help="Default: a table, or tabs in a pipe."
+)
 @click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @click.option("--limit", "-n", type=click.IntRange(1), default=50, show_default=True, help="How many at most.")
 @click.option("--all", "everything", is_flag=True, help="However many there are.")
+@click.option("--watch", is_flag=True, help="Show the table anew every 2 s, until Ctrl-C.")
 @talks
-def tasks(
-    server: Server, status: tuple[str, ...], query: str, form: str | None, as_json: bool, limit: int, everything: bool
-) -> None:
+def tasks(server: Server, form: str | None, as_json: bool, watch: bool, **which: Any) -> None:
     """List tasks, newest first."""
     form = "json" if as_json else printing.chosen(form)
+    if not watch:
+        return _list(server, form, **which)
+    if form not in ("table", "wide"):
+        raise Exit(USAGE, "--watch shows a table: leave -o away, or use -o wide")
+    try:
+        while True:
+            click.clear()
+            _list(server, form, **which)
+            time.sleep(EVERY)
+    except KeyboardInterrupt:
+        click.echo()
+
+
+def _list(server: Server, form: str, status: tuple[str, ...], query: str, limit: int, everything: bool) -> None:
     asked: Json = {"status": list(status) or None, "q": query or None, "names": None if form.startswith("json") else 1}
     found = server.pieces("tasks", "", limit=None if everything else limit, **asked)
     if form.startswith("json"):
         printing.values(form, found)
-    elif form == "table":
-        printing.rows(form, HEADS, map(_shown, found))
+    elif form in ("table", "wide"):
+        heads, shown = (WIDE, _wide) if form == "wide" else (HEADS, _shown)
+        printing.rows("table", heads, map(shown, found))
     else:
         printing.rows(form, PLAIN, ([_text(task[name]) for name in PLAIN] for task in found))
-
-
-@click.command()
-@click.argument("task_ids", nargs=-1)
-@click.option("-q", "query", help="All that match this filter line.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@talks
-def cancel(server: Server, task_ids: tuple[str, ...], query: str | None, yes: bool) -> None:
-    """Cancel tasks: withdraw those that wait, stop those that run."""
-    if bool(task_ids) == (query is not None):
-        raise Exit(USAGE, "Name tasks, or give a filter with -q")
-    if query is not None:
-        return _cancel_matching(server, query, yes)
-    sys.exit(max([_cancel(server, task_id) for task_id in task_ids]))
 
 
 @click.command()
@@ -88,32 +92,11 @@ def _shown(task: Json) -> tuple[str, ...]:
     return task["id"][:8], state, task["what"], where, printing.ago(task["created_at"]), took, detail
 
 
+def _wide(task: Json) -> tuple[str, ...]:
+    took = printing.took(task["started_at"], task["ended_at"])
+    what = task["id"], printing.status(task["status"]), task["what"], task["agent"], task["created_by"] or ""
+    return *what, task["created_at"], took, _text(task["exit_code"]), task["reason"] or "", task["input"]
+
+
 def _text(value: Any) -> str:
     return "" if value is None else str(value)
-
-
-def _cancel(server: Server, task_id: str) -> int:
-    try:
-        task = server.post("tasks", task_id, "cancel")
-    except Refusal as refusal:
-        if refusal.status not in (404, 409):
-            raise
-        click.echo(f"Error: {task_id[:8]}: {refusal.message}", err=True)
-        return NOT_FOUND if refusal.status == 404 else exits.FAILED
-    click.echo(f"{task['id'][:8]} " + ("cancelled" if task["status"] == "cancelled" else "is asked to stop"))
-    return exits.OK
-
-
-def _cancel_matching(server: Server, query: str, yes: bool) -> None:
-    query = f"{query} status:open"
-    count = server.get("tasks", "count", q=query)["count"]
-    if count == 0:
-        click.echo("No open task matches")
-        return
-    if not yes:
-        click.confirm(f"Cancel {count:,} open tasks?", abort=True)
-    answer = server.post("tasks", "bulk", body={"do": "cancel", "filter": {"q": query}, "expected": count})
-    click.echo(f"{answer['done']} cancelled or asked to stop")
-    for each in answer["refused"]:
-        click.echo(f"Error: {each['id'][:8]}: {each['reason']}", err=True)
-    sys.exit(exits.FAILED if answer["refused"] else exits.OK)

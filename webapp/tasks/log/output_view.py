@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import struct
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import lru_cache
@@ -80,6 +80,19 @@ class Index:
                 ends[stream] += length
                 place += length
 
+    def place_since(self, streams: tuple[int, ...], ms: int) -> int | None:
+        """Where, in a view of these streams, that begins which came at `ms` or later; None when nothing did."""
+        blocks = range(-(-self.count // _BLOCK))
+        first = bisect_left(blocks, ms, key=lambda number: self._block(number)[-1][0])
+        if first == len(blocks):
+            return None
+        place = sum(self.marks()[first][stream - 1] for stream in streams)
+        for at, stream, _, length in self._block(first):
+            if at >= ms:
+                break
+            place += length if stream in streams else 0
+        return place
+
     def _read_block(self, number: int) -> list[tuple[int, int, int, int]]:
         size = RECORD.size * min(_BLOCK, self.count - number * _BLOCK)
         data = os.pread(self.fd, size, number * _BLOCK * RECORD.size) if self.fd is not None else b""
@@ -106,6 +119,10 @@ class One:
     def pieces(self, start: int, stop: int) -> Iterator[Piece]:
         return self.index.pieces((self.stream,), start, stop)
 
+    def place_since(self, ms: int) -> int:
+        place = self.index.place_since((self.stream,), ms)
+        return self.size if place is None else min(place, self.size)
+
 
 class Both:
     name = "stdout"  # of bytes that no record tells of
@@ -131,6 +148,10 @@ class Both:
 
     def pieces(self, start: int, stop: int) -> Iterator[Piece]:
         return self.index.pieces(tuple(NAMES), start, stop)
+
+    def place_since(self, ms: int) -> int:
+        place = self.index.place_since(tuple(NAMES), ms)
+        return self.size if place is None else min(place, self.size)
 
 
 View = One | Both
