@@ -68,5 +68,5 @@ def _row(schedule: Schedule, now: datetime, until: datetime, each: int) -> Row:
         return Row(schedule, [], True)
     begin = max(now, schedule.last_slot_at)
     own = each_agent.plans_of(schedule, plan, now) if plan.per_agent else [plan]
-    slots = [slot for one in own for slot in engine.slots(one, begin, until, each + 1)][: each + 1]
+    slots = list(islice((slot for one in own for slot in engine.slots(one, begin, until, each + 1)), each + 1))
     return Row(schedule, sorted(slot.at for slot in slots[:each] if not slot.skipped), len(slots) > each)
