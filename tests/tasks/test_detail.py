@@ -88,7 +88,7 @@ def test_a_failure_tells_what_why_and_what_to_try(client: Browser, session: Sess
     page = seen(client, failed(cast, reason="plugin_error", error="no <such> key", traceback="Traceback: line 1"))
     banner = page[page.index('id="failure"') :]
     assert "Plugin crashed" in banner and "exit code 1" in banner and "no &lt;such&gt; key" in banner
-    assert "What to try:" in banner and "Traceback: line 1" in banner
+    assert "What to try</a>:" in banner and "Traceback: line 1" in banner
 
 
 def test_a_task_whose_history_is_gone_is_still_shown(client: Browser, session: Session, cast: Cast) -> None:
