@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from tests.cast import Cast
 from tests.schedules import made
 from tests.schedules.made import at
+from tests.schedules.strategies import FULL
 from webapp import db as database
 from webapp import queue
 from webapp.config import Settings
@@ -23,7 +24,7 @@ from webapp.tasks.models import Task
 
 MORNING = at("2026-11-23T08:00")
 EVERY_MINUTE = {"kind": "cron", "expr": "* * * * *"}
-SCHEDULES, MINUTES = 12, 10
+SCHEDULES, MINUTES = 12, 10 if FULL else 4
 
 
 def scheduler(settings: Settings, barrier: threading.Barrier) -> None:

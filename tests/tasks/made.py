@@ -47,8 +47,9 @@ def command(
 def launched(organization_id: int, body: dict[str, Any], now: datetime | None = None) -> list[Task]:
     with writing_to(organization_id):
         batch = launch.launch(parse(body), Trigger.MANUAL, ANN, now or clock.now())
-    db.session.commit()
-    return list(db.session.scalars(sa.select(Task).where(Task.batch_id == batch.id).order_by(Task.id)))
+    tasks = list(db.session.scalars(sa.select(Task).where(Task.batch_id == batch.id).order_by(Task.id)))
+    db.session.commit()  # after looking: on SQLite an open transaction keeps all others from writing
+    return tasks
 
 
 def agent(organization_id: int, hostname: str = "", now: datetime | None = None, **facts: Any) -> Agent:
