@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from webapp import events
 from webapp.access import audit
+from webapp.bulk import upsert
 from webapp.calendars.days import MAX_DATES, Day, by_date
 from webapp.calendars.models import Calendar, CalendarDay
-from webapp.bulk import upsert
 from webapp.db import db, writing
 from webapp.events import Actor
 from webapp.refusal import Refused
