@@ -63,7 +63,7 @@ def organization_id(app: Flask) -> int:
 def big(count: int) -> Path:
     """A database with so many tasks in their final states, as a year of schedules leaves them."""
     return kept(
-        f"tasks-{count}-{schema.head()}-{shape()}-words", f"{count:,} tasks", lambda settings: fill(settings, count)
+        f"tasks-{count}-{schema.head()}-{shape()}-plugins", f"{count:,} tasks", lambda settings: fill(settings, count)
     )
 
 
@@ -117,7 +117,7 @@ def _task(number: int, org: int) -> dict[str, Any]:
     return {
         "id": number, "uuid": str(UUID(int=number + 2**64)), "batch_id": number, "organization_id": org,
         "type": "plugin", "what": "DNS records", "input": f"host-{number % 5000}.example", "data": {}, "options": {},
-        "plugin_id": "dns_records", "tags": [], "executor": "worker", "owner": "", "target": {}, "trigger": "schedule",
+        "plugin_id": "tcp_ports" if status == "completed" and number % 20 == 0 else "dns_records", "tags": [], "executor": "worker", "owner": "", "target": {}, "trigger": "schedule",
         "created_by": "admin", "retry_number": 0, "max_retries": 0, "latest": True, "status": status, "moves": 4,
         "priority": 1, "created_at": at, "started_at": at, "ended_at": at + timedelta(seconds=number % 90),
         "updated_at": at, "exit_code": 1 if failed else 0, "reason": "exit_code" if failed else None,

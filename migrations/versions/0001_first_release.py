@@ -938,7 +938,11 @@ def upgrade() -> None:
             sqlite_where=sa.text("schedule_id IS NOT NULL"),
             postgresql_where=sa.text("schedule_id IS NOT NULL"),
         )
-        batch_op.create_index("ix_task_by_status", ["organization_id", "status", "batch_id"], unique=False)
+        batch_op.create_index(
+            "ix_task_by_status",
+            ["organization_id", "status", "batch_id", "type", "plugin_id", "agent_id"],
+            unique=False,
+        )
         batch_op.create_index("ix_task_by_trigger", ["organization_id", "trigger", "batch_id"], unique=False)
         batch_op.create_index("ix_task_by_type", ["organization_id", "type", "batch_id"], unique=False)
         batch_op.create_index(

@@ -60,7 +60,9 @@ class Task(Answers, OrgScoped, Base):
         sa.Index("ix_task_batch", "batch_id", "deleted_at", "latest", "status"),
         sa.Index("ix_task_newest", "organization_id", "batch_id"),
         partial("ix_task_claim_id", "claim_id", where="claim_id IS NOT NULL"),
-        sa.Index("ix_task_by_status", "organization_id", "status", "batch_id"),
+        # What is filtered beside the status stands behind the order, so that two large filters that exclude each other
+        # are told apart within the index.
+        sa.Index("ix_task_by_status", "organization_id", "status", "batch_id", "type", "plugin_id", "agent_id"),
         sa.Index("ix_task_by_type", "organization_id", "type", "batch_id"),
         sa.Index("ix_task_by_agent", "agent_id", "batch_id"),
         sa.Index("ix_task_by_plugin", "plugin_id", "batch_id"),
