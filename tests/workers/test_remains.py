@@ -33,8 +33,15 @@ def orphan(home: Path, task: str) -> Iterator[int]:
     with subprocess.Popen(
         [sys.executable, "-S", "-c", code], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdout is not None
-        yield int(process.stdout.readline())
+        yield left_behind(process)
+
+
+def left_behind(process: subprocess.Popen[bytes]) -> int:
+    """The one that has told its id, once the one above it is gone."""
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    process.wait(60)
+    return pid
 
 
 def test_a_process_that_nobody_looks_after_is_ended(tmp_path: Path) -> None:
@@ -51,8 +58,7 @@ def test_a_fork_is_known_by_its_folder(tmp_path: Path) -> None:
     with subprocess.Popen(
         [sys.executable, "-S", "-c", code], cwd=home, env={}, stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
-        assert process.stdout is not None
-        pid = int(process.stdout.readline())
+        pid = left_behind(process)
         assert remains.end_strays(tmp_path) == 1
         until(lambda: not alive(pid))
 
