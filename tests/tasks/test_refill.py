@@ -25,6 +25,7 @@ SHOWN: list[dict[str, Any]] = [
     {"type": "plugin", "data": {"plugin_id": "demo"}, "target": {"tags": ["web", "prod"], "match": "all"}},
     COMMAND,
     COMMAND | {"target": {"agents": "all"}},
+    COMMAND | {"options": {"retry_on": ["timeout"]}},
     COMMAND | {"options": {"priority": 9, "env": {"A": "b=c"}, "success_exit_codes": [0, 3], "tags": ["x", "y"],
                            "execution_timeout": 60, "run_as": "nobody", "cwd": "/srv"}},
     {"type": "execute_test", "data": {"test": "x", "arch": "arm64", "arguments": ["a b", "c"]}, "target": {"agents": "all"}},
@@ -36,7 +37,6 @@ NOT_SHOWN: list[dict[str, Any]] = [
     {"type": "plugin", "data": {"plugin_id": "tcp_ports"}, "target": {"objects": ["internet|a.example"]}},
     {"type": "execute_command", "data": {"argv": ["id"]}, "target": {"agents": "anyone"}},
     COMMAND | {"target": {"agents": "all", "include_offline": True}},
-    COMMAND | {"options": {"retry_on": ["timeout"]}},
     {"type": "uninstall", "data": {}, "target": {"agents": "all"}},
 ]
 
