@@ -4,6 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 CORES := $(shell getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2)
+WORKERS ?= $(CORES)
 ARGS ?=
 DB ?= both
 MINUTES ?= 5
@@ -23,8 +24,8 @@ help: ## list the targets
 run: $(VENV)/run.stamp ## run the product here until Ctrl-C (PORT=, MUSTER_DATA=, …: see `muster config`)
 	@MUSTER_DEMO="$${MUSTER_DEMO-$(if $(DATABASE_URL),0,1)}" exec $(BIN)/muster up
 
-test: $(VENV)/dev.stamp ## run the tests on both databases and in Chromium (ARGS="-k cancel", DB=sqlite)
-	@$(BIN)/python -m pytest --db $(DB) -n $(CORES) --dist worksteal --ignore tests/faults $(ARGS)
+test: $(VENV)/dev.stamp ## run the tests on both databases and in Chromium (ARGS="-k cancel", DB=sqlite, WORKERS=)
+	@$(BIN)/python -m pytest --db $(DB) -n $(WORKERS) --dist worksteal --ignore tests/faults $(ARGS)
 
 faults: $(VENV)/dev.stamp ## kill processes at every crash point, and count what was lost
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
@@ -46,7 +47,7 @@ storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=
 	@$(BIN)/python -m bench.storm --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 browser: $(VENV)/dev.stamp ## run only the tests in Chromium (MUSTER_FULL=1: axe in all themes and widths)
-	@$(BIN)/python -m pytest tests/pages -n $(CORES) $(ARGS)
+	@$(BIN)/python -m pytest tests/pages -n $(WORKERS) $(ARGS)
 
 lock: | $(BIN)/python ## write the lock files anew from pyproject.toml
 	@$(PIP) install uv

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import signal
 import sys
 import tempfile
 from collections import deque
@@ -29,6 +30,9 @@ from webapp.access import passwords
 from webapp.config import Settings
 from webapp.db import db, system_scope
 from workers import broker
+
+# What runs in the background of a shell is deaf to Ctrl-C, and so would be all that it starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # prometheus_client takes the folder that it finds at its first import, for the whole run.
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="muster-metrics-")
@@ -71,8 +75,11 @@ def cheap_passwords() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def statements_compiled_once() -> None:
-    """Each test has an engine of its own; half of its time would go into writing the same SQL again."""
-    make_engine, first = db._make_engine, {}
+    """Each test has an engine of its own; half of its time would go into writing the same SQL again.
+
+    On PostgreSQL they share connections: a new one there reads the whole catalogue and plans each statement anew.
+    """
+    make_engine, first, pools = db._make_engine, {}, {}
 
     def remembered(bind_key: str | None, options: dict[str, Any], app: Flask) -> Engine:
         engine = make_engine(bind_key, options, app)
@@ -83,7 +90,10 @@ def statements_compiled_once() -> None:
             engine._compiled_cache.capacity = 10_000
         known = first[engine.dialect.name]
         engine.dialect, engine._compiled_cache = known.dialect, known._compiled_cache
-        ENGINES.append(engine)
+        if engine.dialect.name == "postgresql":
+            engine.pool = pools.setdefault(engine.url, engine.pool)
+        else:
+            ENGINES.append(engine)
         return engine
 
     db._make_engine = remembered
@@ -150,8 +160,6 @@ def app(settings: Settings) -> Iterator[Flask]:
     app = alike.create_app(settings)
     app.test_client_class = Browser
     yield app
-    with app.app_context():
-        db.engine.dispose()
 
 
 @pytest.fixture

@@ -43,6 +43,12 @@ DECLARE name text; number bigint; BEGIN
 END $$;
 """
 
+# Whoever is amid something; connections that rest are for the next test.
+ALONE = """
+SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+"""
+
 
 class Sqlite:
     def __init__(self, folder: Path) -> None:
@@ -71,7 +77,7 @@ class Postgres:
         self.ask("SELECT pg_reload_conf()")
         self.ask("CREATE DATABASE muster")
         self.cast = built(self.named("muster"), folder)
-        self.inside = sa.create_engine(self.named("muster"), isolation_level="AUTOCOMMIT", poolclass=sa.NullPool)
+        self.inside = sa.create_engine(self.named("muster"), isolation_level="AUTOCOMMIT", pool_pre_ping=True)
         with self.inside.connect() as connection:
             connection.execution_options(no_parameters=True).exec_driver_sql(RENEW)
 
@@ -79,8 +85,8 @@ class Postgres:
     def copy(self, _folder: Path) -> Iterator[str]:
         """One after the other the tests of this process get the same database, as good as new."""
         yield self.named("muster")
-        self.ask("SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = 'muster'")
-        with self.inside.connect() as connection:
+        with self.inside.connect() as connection:  # always the same: a new one would plan each statement anew
+            connection.exec_driver_sql(ALONE)
             connection.exec_driver_sql("SELECT kept.renew()")
 
     def ask(self, statement: str) -> None:
@@ -91,7 +97,8 @@ class Postgres:
         return self.url.set(database=database).render_as_string(hide_password=False)
 
     def stop(self) -> None:
-        self.admin.dispose()
+        for engine in (self.admin, self.inside):
+            engine.dispose()
         self.server.cleanup()
         shutil.rmtree(self.folder)
 
