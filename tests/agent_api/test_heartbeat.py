@@ -11,7 +11,7 @@ from tests.agent_api.caller import Caller
 from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock, queue
-from webapp.agents import beats, lifecycle, wake
+from webapp.agents import beats, lifecycle, presence_chart, queries, wake
 from webapp.agents.models import Agent, Heartbeat
 from webapp.events import SYSTEM, Event
 from webapp.library.signing import Signing
@@ -248,13 +248,17 @@ def test_what_it_says_of_itself_is_its_history(caller: Caller, agent: Agent, ses
     assert told(session, agent).count("agent.disk") == 1
 
 
-def test_the_chart_has_a_point_for_each_ten_minutes(caller: Caller, agent: Agent, session: Session, pass_time) -> None:  # type: ignore[no-untyped-def]
+def test_the_chart_has_a_point_for_each_quarter_of_an_hour(
+    caller: Caller, agent: Agent, session: Session, pass_time
+) -> None:  # type: ignore[no-untyped-def]
     assert session.query(Heartbeat).count() == 1
-    pass_time(timedelta(minutes=10))
+    pass_time(timedelta(minutes=15))
     for _ in range(2):
         caller.beat()
     beats.carry(clock.now())
     assert session.query(Heartbeat).count() == 2
+    chart = presence_chart.day(queries.samples(agent, clock.now()), clock.now())
+    assert [cell.heard for cell in chart[-3:]] == [False, True, True]
 
 
 def test_one_that_was_away_comes_back(caller: Caller, agent: Agent, session: Session, pass_time) -> None:  # type: ignore[no-untyped-def]

@@ -14,8 +14,8 @@ from tests.browser import Browser
 from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
-from webapp.agents import lifecycle, queries
-from webapp.agents.models import Agent
+from webapp.agents import enrolment, lifecycle, presence_chart, queries
+from webapp.agents.models import Agent, Heartbeat
 from webapp.config import Settings
 from webapp.db import db
 from webapp.library import packages
@@ -69,12 +69,25 @@ def test_an_empty_fleet_says_what_to_do(client: Browser, session: Session) -> No
     assert "Add agent" not in client.login("viewer").get("/agents").get_data(as_text=True)
 
 
-@pytest.mark.parametrize("tab", ["overview", "tasks", "events"])
+@pytest.mark.parametrize("tab", ["overview", "tasks", "queue", "keys", "events"])
 def test_one_agent(client: Browser, session: Session, cast: Cast, tab: str) -> None:
     agent = made.agent(cast.acme, "web-1")
     page = client.login("viewer").get(f"/agents/{agent.uuid}?tab={tab}")
     assert page.status_code == 200 and "linux/amd64" in page.get_data(as_text=True)
     assert client.login("foreign").get(f"/agents/{agent.uuid}").status_code == 404
+
+
+def test_the_keys_of_an_agent_tell_how_it_came_in(client: Browser, session: Session, cast: Cast) -> None:
+    now = clock.now()
+    _, token = enrolment.create_token(cast.acme, made.ANN, now)
+    session.flush()
+    agent = made.agent(cast.acme, "web-1", enrolled_with_id=token.id, credential_at=now)
+    page = client.login("admin").get(f"/agents/{agent.uuid}?tab=keys").get_data(as_text=True)
+    assert f'href="/agents/enrolment/{token.key}"' in page and "by ann" in page and "New key after" in page
+    lifecycle.ask_to_rotate(agent, made.ANN, now)
+    session.commit()
+    page = client.get(f"/agents/{agent.uuid}?tab=keys").get_data(as_text=True)
+    assert "Asked for; the first use" in page and "New key after" not in page
 
 
 def test_pausing_is_for_those_who_may(client: Browser, session: Session, cast: Cast) -> None:
@@ -227,11 +240,35 @@ def test_the_list_tells_what_runs_and_how_often_it_went_well(client: Browser, se
         ended(agent, exit_code)
     running = made.command(cast.acme, {"agents": [agent.uuid]}, "sleep 600")[0]
     started(agent)
+    made.command(cast.acme, {"agents": [agent.uuid]})
     page = client.login("viewer").get("/agents").get_data(as_text=True)
-    assert f'href="/tasks/{running.uuid}">sleep 600</a>' in page and "1 of 4" in page
+    assert f'href="/tasks/{running.uuid}">sleep 600</a>' in page and "1 of 4 · 1 queued" in page
     assert 'title="2 of the last 3 that ended">66 %' in page
+    queue = client.get(f"/agents/{agent.uuid}?tab=queue").get_data(as_text=True)
+    assert queue.count('id="q-') == 2 and 'Queue <span class="count">1</span>' in queue
     tab = client.get(f"/agents/{agent.uuid}?tab=tasks").get_data(as_text=True)
-    assert tab.count('id="t-') == 4 and "66 % of the last 3" in tab
+    assert tab.count('id="t-') == 5 and "66 % of the last 3" in tab
+
+
+def test_the_list_tells_when_an_agent_was_heard(client: Browser, session: Session, cast: Cast) -> None:
+    now = clock.now()
+    agent, quarter = made.agent(cast.acme, "web-1"), timedelta(minutes=15)
+    at = now - timedelta(seconds=now.timestamp() % quarter.total_seconds())
+    for ago in (0, 1, 5):
+        told = {"agent_id": agent.id, "organization_id": cast.acme, "at": at - ago * quarter}
+        session.add(Heartbeat(**told, load=None, free_disk=None, running=0, spooled=0))
+    session.commit()
+    page = client.login("viewer").get("/agents").get_data(as_text=True)
+    assert "Heard for 1 of the last 24 hours" in page
+    assert presence_chart.strip([at - ago * quarter for ago in (0, 1, 5, 500)], at) == [(90, 1), (94, 2)]
+
+
+@pytest.mark.usefixtures("published")
+def test_the_list_tells_which_agents_can_be_updated(client: Browser, session: Session, cast: Cast) -> None:
+    made.agent(cast.acme, "old", version="0.1.0"), made.agent(cast.acme, "new", version="9.9.0")
+    made.agent(cast.acme, "asked", version="0.1.0", update_to="9.9.0")
+    page = client.login("viewer").get("/agents").get_data(as_text=True)
+    assert page.count("Outdated") == 1 and "Becomes 9.9.0" in page
 
 
 def ended(agent: Agent, exit_code: int) -> None:

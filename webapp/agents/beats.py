@@ -30,7 +30,7 @@ CARRIED = "muster:beats:carried"  # stands while the caretaker carries beats int
 CARRIED_SECONDS = 45
 KEPT_SECONDS = 600
 NOTE_AFTER = timedelta(seconds=30)
-SAMPLE = timedelta(minutes=10)  # between two points of the chart
+SAMPLE = timedelta(minutes=15)  # between two points of the chart, each a cell of it
 SUPERSEDED_KEPT = 5
 PATIENCE = timedelta(
     seconds=10

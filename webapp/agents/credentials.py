@@ -75,5 +75,9 @@ def with_one_more(agent: Agent, text: str, now: datetime) -> list[list[str]]:
 
 def due(agent: Agent, now: datetime) -> bool:
     """Whether the agent is to ask for a new key."""
-    aged = agent.credential_at is not None and now - agent.credential_at >= ROTATE_AT
-    return aged or agent.rotate_asked_at is not None
+    at = due_at(agent)
+    return (at is not None and now >= at) or agent.rotate_asked_at is not None
+
+
+def due_at(agent: Agent) -> datetime | None:
+    return agent.credential_at + ROTATE_AT if agent.credential_at else None

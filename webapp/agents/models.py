@@ -146,7 +146,7 @@ class AgentTag(OrgScoped, Base):
 
 
 class Heartbeat(OrgScoped, Base):
-    """How a host was at a moment: one row in ten minutes, for the chart on its page."""
+    """How a host was at a moment: one row in a quarter of an hour, for the chart on its page."""
 
     __tablename__ = "heartbeat"
 

@@ -211,6 +211,19 @@ def samples(agent: Agent, now: datetime, since: timedelta = timedelta(hours=24))
     return db.session.scalars(found.order_by(Heartbeat.at)).all()
 
 
+def heard(
+    agent_ids: Collection[int], now: datetime, since: timedelta = timedelta(hours=24)
+) -> dict[int, list[datetime]]:
+    """When each of them was heard, for a list."""
+    found: dict[int, list[datetime]] = {agent_id: [] for agent_id in agent_ids}
+    points = sa.select(Heartbeat.agent_id, Heartbeat.at).where(
+        Heartbeat.agent_id.in_(agent_ids), Heartbeat.at >= now - since
+    )
+    for agent_id, at in db.session.execute(points) if agent_ids else ():
+        found[agent_id].append(at)
+    return found
+
+
 # --- enrolment tokens ---------------------------------------------------------------------------------------
 
 
@@ -220,6 +233,10 @@ def tokens(limit: int = 100) -> Sequence[EnrolmentToken]:
 
 def token(key: str) -> EnrolmentToken | None:
     return db.session.scalar(sa.select(EnrolmentToken).where(EnrolmentToken.key == key))
+
+
+def let_in_by(agent: Agent) -> EnrolmentToken | None:
+    return db.session.get(EnrolmentToken, agent.enrolled_with_id) if agent.enrolled_with_id else None
 
 
 def enrolled_with(token: EnrolmentToken) -> Sequence[Agent]:

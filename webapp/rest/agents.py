@@ -147,7 +147,7 @@ def events_of(agent_id: str) -> Answer:
 @section.get("/agents/<agent_id>/heartbeats/", needs=(P.AGENTS_READ,),
              query={"hours": Whole(low=1, high=168, default=24)}, answer=list_of(HEARTBEAT))  # fmt: skip
 def heartbeats(agent_id: str) -> Json:
-    """List how an agent was: a point for each ten minutes in which it was heard."""
+    """List how an agent was: a point for each quarter of an hour in which it was heard."""
     samples = queries.samples(found(agent_id), clock.now(), timedelta(hours=asked()["hours"]))
     return {"items": [_heartbeat(sample) for sample in samples], "next": None}
 

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from webapp.db import db
 from webapp.tasks.models import Task
-from webapp.tasks.states import Status
+from webapp.tasks.states import OPEN, Status
 
 COUNTED = 50  # of the tasks that ended there; an agent of many years costs what a new one does
 AT_MOST = 1_000
@@ -20,6 +20,7 @@ AT_MOST = 1_000
 @dataclass
 class Doing:
     running: list[Any] = field(default_factory=list)  # uuid and what, the oldest first
+    queued: int = 0
     completed: int = 0
     failed: int = 0
 
@@ -38,11 +39,22 @@ def on_agents(agent_ids: Collection[int]) -> dict[int, Doing]:
         Task.agent_id.in_(agent_ids), Task.status == Status.EXECUTING)  # fmt: skip
     for row in db.session.execute(running.order_by(Task.id).limit(AT_MOST)):
         found[row.agent_id].running.append(row)
+    queued = sa.select(Task.agent_id, sa.func.count()).where(
+        Task.agent_id.in_(agent_ids), Task.status == Status.PENDING)  # fmt: skip
+    for waits in db.session.execute(queued.group_by(Task.agent_id)):
+        found[int(waits[0] or 0)].queued = int(waits[1])
     last = sa.union_all(*(sa.select(_ended(agent_id).subquery()) for agent_id in agent_ids))
     counts = Counter((int(row[0]), str(row[1])) for row in db.session.execute(last))
     for (agent_id, status), count in counts.items():
         setattr(found[agent_id], status, count)
     return found
+
+
+def held(agent_id: int, limit: int) -> list[Any]:
+    """What waits for it and what it has, the oldest first."""
+    columns = (Task.uuid, Task.what, Task.status, Task.created_at)
+    open_ = sa.select(*columns).where(Task.agent_id == agent_id, Task.status.in_(OPEN), Task.deleted_at.is_(None))
+    return list(db.session.execute(open_.order_by(Task.id).limit(limit)))
 
 
 def _ended(agent_id: int) -> sa.Select[int | None, str]:

@@ -23,6 +23,7 @@ from webapp.tasks.lists.filters import Filter
 from webapp.tasks.lists.matching import where as where
 from webapp.tasks.models import Batch, BatchCount, Count, Edge, Task
 from webapp.tasks.notes.models import Note
+from webapp.tasks.of_agents import held as held
 from webapp.tasks.of_agents import on_agents as on_agents
 from webapp.tasks.of_plugins import uses as uses
 from webapp.tasks.states import BAD, FINAL, LOOKS, OPEN, Status

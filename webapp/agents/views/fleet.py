@@ -11,12 +11,13 @@ from webapp import clock, htmx, polling
 from webapp.access.guards import may, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
-from webapp.agents import lifecycle, queries
+from webapp.agents import lifecycle, presence_chart, queries
 from webapp.agents.forms import SEVERAL, filter_of, meant, pairs_of, words
 from webapp.agents.models import Agent
 from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
 
@@ -41,9 +42,12 @@ def context() -> dict[str, Any]:
     per = per if per in SIZES else 25
     page = queries.page(chosen, now, per, request.args.get("after"), request.args.get("before"))
     names = {org.id: org.name for org in principal.orgs}
+    ids, package = [agent.id for agent in page.agents], packages.agent()
+    strips = {agent_id: presence_chart.strip(at, now) for agent_id, at in queries.heard(ids, now).items()}
     return {
+        "strips": strips, "cells": presence_chart.CELLS, "newest": package.version if package else "",
         "page": page, "now": now, "chosen": chosen, "total": queries.count(chosen, now), "looks": PRESENCE_LOOKS,
-        "doing": tasks.on_agents([agent.id for agent in page.agents]), "states": STATE_LOOKS, "presences": queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ)),
+        "doing": tasks.on_agents(ids), "states": STATE_LOOKS, "presences": queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ)),
         "pills": pills(chosen, now), "menus": menus(chosen), "names": names, "here": address(chosen, per), "link": link,
         "pairs": pairs_of(chosen), "chips": chips(chosen), "per": per, "sizes": [(n, link(chosen, per=n), n == per) for n in SIZES],
     }  # fmt: skip

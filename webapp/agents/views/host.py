@@ -10,7 +10,7 @@ from webapp import clock, htmx, polling
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
-from webapp.agents import lifecycle, presence_chart, queries
+from webapp.agents import credentials, lifecycle, presence_chart, queries
 from webapp.agents.forms import words
 from webapp.agents.models import Agent
 from webapp.agents.states import MOVES, PRESENCE_LOOKS, STATE_LOOKS, State
@@ -22,7 +22,7 @@ from webapp.tasks import queries as tasks
 
 bp = Blueprint("agent", __name__, url_prefix="/agents")
 
-TABS = ("overview", "tasks", "events")
+TABS = ("overview", "tasks", "queue", "keys", "events")
 NEWEST = 25
 VERBS = {
     "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
@@ -42,24 +42,29 @@ def show(agent_id: Any) -> Response:
 def context(agent: Agent) -> dict[str, Any]:
     now, package = clock.now(), packages.agent()
     tab = request.args.get("tab", TABS[0])
+    tab = tab if tab in TABS else TABS[0]
+    doing = tasks.on_agents([agent.id])[agent.id]
     return {
         "agent": agent, "now": now, "presence": PRESENCE_LOOKS[agent.presence(now)], "state": STATE_LOOKS[State(agent.state)],
-        "tab": tab if tab in TABS else TABS[0], "tabs": TABS, "tabs_for": tabs_for, "events": queries.events_of(agent), "looks": tasks.LOOKS, "moves": MOVES[State(agent.state)],
+        "tab": tab, "tabs": tabs_for(agent, tab, doing.queued + agent.spooled), "events": queries.events_of(agent), "looks": tasks.LOOKS, "moves": MOVES[State(agent.state)],
         "newest": package.version if package else "",
         "chart": presence_chart.day(queries.samples(agent, now), now), "tasks": f"/tasks?agent={agent.hostname}",
-        "given": tasks.of_agent(agent.id, NEWEST) if tab == "tasks" else (), "doing": tasks.on_agents([agent.id])[agent.id],
+        "given": tasks.of_agent(agent.id, NEWEST) if tab == "tasks" else (), "doing": doing,
+        "held": tasks.held(agent.id, NEWEST) if tab == "queue" else (), "token": queries.let_in_by(agent) if tab == "keys" else None,
+        "new_key_at": credentials.due_at(agent),
     }  # fmt: skip
 
 
-def tabs_for(agent: Agent, names: tuple[str, ...], current: str) -> list[dict[str, Any]]:
+def tabs_for(agent: Agent, current: str, queued: int) -> list[dict[str, Any]]:
+    counts = {"queue": queued or None}
     return [
         {
             "href": f"/agents/{agent.uuid}?tab={name}",
             "label": name.capitalize(),
-            "count": None,
+            "count": counts.get(name),
             "current": name == current,
         }
-        for name in names
+        for name in TABS
     ]
 
 
