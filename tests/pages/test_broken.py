@@ -33,6 +33,12 @@ def database_away(app: Flask, cast: Cast) -> Iterator[None]:
     aside.rename(file)
 
 
+def visit(page: Page, url: str) -> None:
+    """Until nothing more is on its way."""
+    page.goto(url)
+    expect(page.locator('main [hx-trigger="load"]')).to_have_count(0)
+
+
 def lists(page: Page) -> list[str]:
     page.goto("/")
     menu = page.locator("#nav a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
@@ -43,7 +49,7 @@ def test_each_list_that_asks_again_keeps_its_rows_and_says_so(app: Flask, open_a
     page = open_as("admin").new_page()
     seen = []
     for url in lists(page):
-        page.goto(url)
+        visit(page, url)
         if not page.locator("main [data-live]").count():
             continue
         seen.append(url)
@@ -56,7 +62,7 @@ def test_each_list_that_asks_again_keeps_its_rows_and_says_so(app: Flask, open_a
 
 
 def test_a_row_that_is_opened_says_that_it_could_not_be_loaded(app: Flask, page: Page, cast: Cast) -> None:
-    page.goto("/tasks")
+    visit(page, "/tasks")
     with database_away(app, cast):
         page.locator("[data-expand]").first.click()
         expect(page.locator("tr.x")).to_have_text("This could not be loaded. Close it and open it again.")

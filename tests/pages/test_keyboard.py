@@ -5,10 +5,9 @@ from __future__ import annotations
 from flask import Flask
 from playwright.sync_api import Page, expect
 
-from tests.cast import PASSWORD, Cast
+from tests.cast import PASSWORD
 from tests.pages.conftest import Open
-from tests.pages.looking import change, how_many, task
-from tests.tasks import made
+from tests.pages.looking import how_many, task
 from webapp.tasks.models import Task
 
 FOCUS = "() => document.activeElement.id || document.activeElement.textContent.trim() || document.activeElement.tagName"
@@ -66,36 +65,6 @@ def test_find_a_failed_task_read_it_run_it_again_and_say_why(app: Flask, open_as
     tab_to(page, "Add note")
     page.keyboard.press("Enter")
     expect(page.locator("#thread")).to_contain_text("The disk was full")
-
-
-def test_cancel_three_and_make_a_schedule(app: Flask, page: Page, cast: Cast) -> None:
-    change(app, lambda: [made.task(cast.acme) for _ in range(3)])
-    waiting = how_many(app, Task.status == "pending")
-    page.goto("/tasks")
-    for key in ("j", "x", "j", "j", "Shift+X", "b"):
-        page.keyboard.press(key)
-    assert page.evaluate(FOCUS) == "Cancel"
-    page.keyboard.press("Enter")
-    expect(page.locator("#confirm-title")).to_have_text("Cancel 3 tasks?")
-    tab_to(page, "confirm-yes")
-    page.keyboard.press("Enter")
-    expect(page.locator("#toasts .toast")).to_contain_text("3 cancelled")
-    assert how_many(app, Task.status == "pending") == waiting - 3
-    assert page.evaluate("document.activeElement !== document.body")
-
-    page.keyboard.press("g")
-    page.keyboard.press("s")
-    expect(page).to_have_url("/tasks/schedules")
-    page.keyboard.press("c")
-    expect(page.locator("#dialog")).to_be_visible()
-    tab_to(page, "inputs")
-    page.keyboard.type("every morning")
-    tab_to(page, "times_at")
-    page.keyboard.press("Control+a")
-    page.keyboard.type("07:30")
-    page.keyboard.press("Enter")
-    expect(page.locator("main")).to_contain_text("Every day at 07:30")
-    assert page.evaluate("document.activeElement !== null")
 
 
 def test_keys_can_be_looked_up_and_do_nothing_in_fields(page: Page) -> None:
