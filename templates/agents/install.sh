@@ -43,6 +43,7 @@ main() {
 
 # Where nothing starts services (a container, a session without systemd), it runs all the same.
 start_alone() {
+    umask 077
     nohup "$python" -I "$program" run --work-dir "$work_dir" >>"$work_dir/agent.log" 2>&1 </dev/null &
     sleep 1
     kill -0 $! 2>/dev/null || { tail -n 5 "$work_dir/agent.log" >&2; fail "the agent ended at once"; }

@@ -80,6 +80,7 @@ def test_the_one_line_brings_an_agent_that_is_heard(
     assert done.returncode == 0, done.stderr
     assert "systemd does not run on this host" in done.stderr and "The agent runs as process" in done.stdout
     assert work.stat().st_mode & 0o777 == 0o700 and text not in done.stdout + done.stderr
+    assert (work / "agent.log").stat().st_mode & 0o777 == 0o600
     pid = int(done.stdout.split("process ")[1].split()[0])
     try:
         agent = until(lambda: heard(session), 60)
