@@ -60,10 +60,17 @@ class Head(NamedTuple):
     created_by: str
 
 
-# A batch that was made with one task comes together with it.
+# A batch that was made with one task comes together with it. Of a larger one no task is looked for: as a condition of
+# its own, PostgreSQL would ask for the total after it has read them all.
 HEADS = sa.select(*(getattr(Batch, name) for name in Head._fields), *COLUMNS).outerjoin(
-    Task, sa.and_(Task.batch_id == Batch.id, Batch.total == 1, *COUNTED)
+    Task, sa.and_(Task.batch_id == sa.case((Batch.total == 1, Batch.id)), *COUNTED)
 )
+
+# It has a task that was not deleted. One is looked for in each batch: what EXISTS asks PostgreSQL makes a walk along all
+# tasks of all of them.
+ALIVE = (
+    sa.select(Task.id).where(Task.batch_id == Batch.id, Task.deleted_at.is_(None)).limit(1).correlate(Batch)
+).scalar_subquery().is_not(None)  # fmt: skip
 
 
 class Row(Answers):
@@ -181,14 +188,14 @@ def page(
 def newer_than(chosen: Filter, batch_id: int, cap: int = 100) -> int:
     """How many batches that match came after this one."""
     if chosen.empty:
-        alive = sa.select(Batch.id).where(_alive(None, batch_id))
+        alive = sa.select(Batch.id).where(ALIVE)
         return len(list(db.session.scalars(_keyed(alive, Batch.id, cap, None, batch_id))))
     return len(_batch_ids(chosen, cap, None, batch_id))
 
 
 def _heads(chosen: Filter, limit: int, after: int | None, before: int | None) -> dict[Head, Row | None]:
     ids: Any = (
-        _keyed(sa.select(Batch.id).where(_alive(after, before)), Batch.id, limit, after, before).correlate(None)
+        _keyed(sa.select(Batch.id).where(ALIVE), Batch.id, limit, after, before).correlate(None)
         if chosen.empty
         else _batch_ids(chosen, limit, after, before)
     )
@@ -219,13 +226,6 @@ def _batch_ids(chosen: Filter, limit: int, after: int | None, before: int | None
         return list(db.session.scalars(parts[0]))
     found = {batch_id for part in parts for batch_id in db.session.scalars(part)}
     return sorted(found, reverse=before is None)[:limit]
-
-
-def _alive(after: int | None, before: int | None) -> sa.ColumnElement[bool]:
-    """A batch with a task that was not deleted. The place is said of the tasks too: PostgreSQL walks both side by side,
-    and would begin at the newest task."""
-    here = _beyond(Task.batch_id, after, before)
-    return sa.exists().where(Task.batch_id == Batch.id, Task.deleted_at.is_(None), *here).correlate(Batch)
 
 
 def _keyed(statement: Any, key: Any, limit: int, after: int | None, before: int | None) -> Any:
