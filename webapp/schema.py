@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import sqlalchemy as sa
 from alembic import command
@@ -102,11 +103,12 @@ def _in_the_models(_object: object, name: str | None, kind: str, _reflected: boo
     return not (kind == "table" and (name or "").startswith("search_"))
 
 
-def load_models() -> None:
+def load_models() -> list[ModuleType]:
     """Tables are in the `models.py` of a feature or of a room in it; there is no second list to forget one in."""
     import_module("webapp.events")
-    for path in sorted(Path(__file__).parent.glob("**/models.py")):
-        import_module(".".join(("webapp", *path.relative_to(Path(__file__).parent).with_suffix("").parts)))
+    here = Path(__file__).parent
+    found = [path.relative_to(here.parent).with_suffix("") for path in sorted(here.glob("**/models.py"))]
+    return [import_module(".".join(path.parts)) for path in found]
 
 
 def create_extras(connection: sa.Connection) -> None:
@@ -129,9 +131,8 @@ def drop_triggers(connection: sa.Connection) -> None:
 
 def triggers() -> Iterator[Trigger]:
     """Those named as `TRIGGERS` beside the tables."""
-    load_models()
-    for path in sorted(Path(__file__).parent.glob("*/models.py")):
-        yield from getattr(import_module(f"webapp.{path.parent.name}.models"), "TRIGGERS", ())
+    for module in load_models():
+        yield from getattr(module, "TRIGGERS", ())
 
 
 @contextmanager
