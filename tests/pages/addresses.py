@@ -55,4 +55,6 @@ def more(found: list[str]) -> list[str]:
     ]
     task = next((url for url in found if url.count("/") == 2 and url.startswith("/tasks/") and len(url) > 40), "")
     tabs = ("details", "notes", "files", "objects", "attempts", "compare", "raw")
-    return [*tasks, *(f"{task}?tab={tab}" for tab in tabs if task), "/nothing-is-here"]
+    agent = next((url for url in found if url.count("/") == 2 and url.startswith("/agents/") and len(url) > 40), "")
+    agents = [f"{agent}?tab={tab}" for tab in ("tasks", "queue", "keys", "events") if agent]
+    return [*tasks, *(f"{task}?tab={tab}" for tab in tabs if task), *agents, "/nothing-is-here"]
