@@ -190,6 +190,18 @@ def test_a_token_is_shown_once_and_the_page_waits_for_the_host(client: Browser, 
     assert queries.token(key).tags == ["web"]  # type: ignore[union-attr]
 
 
+def test_a_token_that_ended_says_so(client: Browser, session: Session, cast: Cast) -> None:
+    now = clock.now()
+    _, expired = enrolment.create_token(cast.acme, made.ANN, now - timedelta(hours=2))
+    _, revoked = enrolment.create_token(cast.acme, made.ANN, now)
+    enrolment.revoke_token(revoked, made.ANN, now)
+    session.commit()
+    client.login("admin")
+    for token, state in ((expired, "expired"), (revoked, "revoked")):
+        page = client.get(f"/agents/enrolment/{token.key}").get_data(as_text=True)
+        assert f"This token is {state}" in page and "Connected" not in page and 'data-live="arrivals"' not in page
+
+
 def test_a_token_form_comes_back_with_its_errors(client: Browser, session: Session, cast: Cast) -> None:
     answer = client.login("admin").post(
         "/agents/enrolment", data={"uses": "0", "minutes": "60", "organization": str(cast.acme)}
