@@ -15,6 +15,7 @@ from webapp import clock
 from webapp.dashboard import charts, queries
 from webapp.dashboard.queries import Period
 from webapp.events import Actor
+from webapp.processes import beats
 from webapp.tasks import lifecycle, sweep
 from webapp.tasks.lifecycle import End
 
@@ -113,3 +114,13 @@ def test_the_palette_finds_pages_tasks_agents_and_plugins(client: Browser, sessi
 def test_times_are_aware(session: Session, cast: Cast) -> None:
     made.ended(cast.acme, 0, clock.now())
     assert all(hour.tzinfo for hour, _ in queries.ended([cast.acme], clock.now() - timedelta(days=1)))
+
+
+def test_slots_are_busy_while_their_tasks_run_whatever_the_last_beat_said(
+    client: Browser, session: Session, cast: Cast
+) -> None:
+    beats.beat("worker", clock.now(), clock.now(), slots=4, running=4)
+    made.started(cast.acme)
+    made.started(cast.globex)
+    session.commit()
+    assert "2 of 4" in client.login("viewer").get("/").get_data(as_text=True)

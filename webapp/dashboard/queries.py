@@ -11,7 +11,7 @@ from sqlalchemy.orm import load_only
 
 from webapp.agents.models import Agent
 from webapp.agents.states import ONLINE_FOR, State
-from webapp.db import db
+from webapp.db import db, system_scope
 from webapp.processes import beats
 from webapp.schedules.models import Schedule
 from webapp.tasks import queries
@@ -124,17 +124,25 @@ def due_next(schedules: Iterable[Schedule], limit: int = SHOWN) -> list[Next]:
 
 def capacity(counts: dict[str, int], now: datetime) -> Capacity:
     workers = beats.alive("worker", now)
+    slots = sum(int(worker.facts.get("slots", 0)) for worker in workers)
     oldest = sa.select(Task.queued_at).where(Task.status == Status.PENDING).order_by(Task.queued_at).limit(1)
     mine = sa.select(sa.func.count()).select_from(Agent).where(Agent.state == State.ACTIVE, Agent.deleted_at.is_(None))
     return Capacity(
         workers=len(workers),
-        slots=sum(int(worker.facts.get("slots", 0)) for worker in workers),
-        busy=sum(int(worker.facts.get("running", 0)) for worker in workers),
+        slots=slots,
+        busy=min(_on_workers(), slots),
         waiting=counts.get(Status.PENDING, 0),
         oldest=db.session.scalar(oldest) if counts.get(Status.PENDING) else None,
         agents=db.session.scalar(mine) or 0,
         online=db.session.scalar(mine.where(Agent.last_seen_at > now - ONLINE_FOR)) or 0,
     )
+
+
+def _on_workers() -> int:
+    """Of all organisations, which share the workers. Their beats know it, too, but are some seconds old."""
+    taken = sa.select(sa.func.count()).select_from(Task).where(indexed.LEASED, Task.executor == "worker")
+    with system_scope("capacity"):
+        return db.session.scalar(taken) or 0
 
 
 def done_by(user_id: int | None) -> set[str]:
