@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import click
 
-from webapp.commands import people
 from webapp.commands.client import printing
 from webapp.commands.client.profile import talks
 from webapp.commands.client.server import Json, Server, path_of
@@ -36,6 +35,8 @@ def create(
     """
     body: Json = {"tags": list(tag), "max_uses": uses, "expires": expires, "note": note, "network": network}
     if not server.token:
+        from webapp.commands import people  # the whole product, which no other verb about tokens needs
+
         click.echo(people.enrolment_token(org, **body))
         return
     click.echo(server.post("enrolment-tokens", "", body=body | ({"organization": org} if org else {}))["token"])
