@@ -30,14 +30,14 @@ def migrate(check: bool) -> None:
 def _check(settings: Settings) -> None:
     import sqlalchemy as sa
 
-    from webapp import schema
+    from webapp import migrating, schema
 
     with tempfile.TemporaryDirectory() as folder:
         new = replace(settings, data=Path(folder), database_url=f"sqlite:///{folder}/new.db")
         schema.upgrade(new)
         engine = sa.create_engine(new.database_url)
         with engine.connect() as connection:
-            missing = schema.drift(connection)
+            missing = migrating.drift(connection)
         engine.dispose()
     for each in missing:
         click.echo(f"not in the migrations: {each}", err=True)
