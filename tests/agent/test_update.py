@@ -6,6 +6,8 @@ from tests.agent.conftest import Host, until
 from tests.agent.test_payload import signed
 from tests.agent.test_run import alive
 from workers.agent import build
+from workers.agent.loop import Agent
+from workers.agent.state import WorkDir
 
 PLACE = "/agent/v1/downloads/new"
 
@@ -109,6 +111,17 @@ def test_uninstalling_without_cleanup_leaves_the_files(server, own):
     server.wait_for(row, "completed")
     assert own.process.wait(60) == 0
     assert own.program.exists() and (own.path / "agent.json").exists()
+
+
+def test_a_key_that_the_farewell_made_void_is_no_revocation(server, agent):
+    """A beat may be on its way while the agent leaves."""
+    agent.kill()
+    host = Agent(WorkDir(str(agent.path)), print)
+    host._uninstalling = True
+    with server.failing("heartbeat", status=401, code="revoked"):
+        host.guarded(host.heart.round)
+    assert host.exit_code == 0
+    host.client.close()
 
 
 def test_uninstalling_stops_what_runs(server, own):

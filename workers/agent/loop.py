@@ -84,6 +84,8 @@ class Agent:
         self.stop()
 
     def revoked(self, trouble: Trouble) -> None:
+        if self._uninstalling is not None:
+            return  # the farewell made the key void, and a beat that was on its way has met that
         self.say(f"this agent was revoked: {trouble}")
         self.exit_code = exits.NOT_ALLOWED
         self.killing.set()
