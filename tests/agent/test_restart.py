@@ -8,6 +8,7 @@ import signal
 from tests.agent.conftest import until
 from tests.agent.test_run import alive
 from workers.agent import protocol
+from workers.agent.attach import Runner
 from workers.agent.folder import all_folders
 from workers.agent.loop import Agent
 from workers.agent.state import WorkDir
@@ -180,3 +181,18 @@ def test_what_ended_by_itself_is_reported_though_it_was_dropped_before_anybody_l
     work.join(60)
     host.client.close()
     assert [(entry.task_id, entry.body["exit_code"]) for entry in host.spool.entries()] == [(row.id, 0)]
+
+
+def test_what_a_runner_left_dies_also_when_it_was_gone_before_it_was_given_up(server, agent):
+    row = server.command("setsid sleep 600 & echo $!; sleep 600")
+    server.wait(lambda: row.logs["stdout"].endswith(b"\n"))
+    agent.kill()
+    host = Agent(WorkDir(str(agent.path)), print)
+    (folder,) = all_folders(host.work)
+    work = Work(host, folder, lease_until=0.0)
+    work.runner = Runner.find(folder)
+    os.kill(agent.runner(agent.folders()[0]), signal.SIGKILL)
+    until(lambda: not work.runner.alive)
+    work._kill_runner(259, "timeout")
+    host.client.close()
+    assert not alive(int(row.logs["stdout"]))

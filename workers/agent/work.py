@@ -221,6 +221,7 @@ class Work:
 
     def _kill_runner(self, exit_code: int, reason: str) -> None:
         escaped = self.runner.kill()  # type: ignore[union-attr]
+        escaped += attach.kill_strays(self.task_id)  # it may have died just now by another hand, and left them
         text = "The runner did not answer and was killed."
         self.folder.keep_record(ExitRecord(exit_code, reason=reason, error=text, escaped=escaped))
 
