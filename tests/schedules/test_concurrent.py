@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 import threading
 from collections import Counter
 from datetime import timedelta
@@ -91,7 +92,9 @@ def test_one_that_dies_at_the_slot_leaves_it_to_the_next(session: Session, cast:
     dying.join(60)
     assert dying.exitcode == -9
     assert made.slots(schedule) == []
-    made.ticked(at("2026-11-23T09:00:05"))
+    late = time.monotonic() + 60  # PostgreSQL holds the locks of the dead for a moment, and a tick passes them by
+    while not made.ends(schedule) and time.monotonic() < late:
+        made.ticked(at("2026-11-23T09:00:05"))
     assert made.ends(schedule) == [("11-23T09:00", "fired", None)] and len(made.tasks(schedule)) == 1
 
 
