@@ -63,6 +63,7 @@ def test_equal_answers_are_one_group(session: Session, cast: Cast, settings: Set
     assert [len(group.tasks) for group in groups] == [2, 1] and groups[0].text == "same"
     assert outputs.summary(groups) == "2 identical, 1 differ"
     assert outputs.summary(groups[:1]) == "All 2 identical"
+    assert outputs.summary(groups[1:]) == "One output"
 
 
 def _said(data: Path, task: Task, text: bytes) -> None:

@@ -45,7 +45,9 @@ def summary(groups: Sequence[Group]) -> str:
         return "No output yet"
     most = len(groups[0].tasks)
     others = sum(len(group.tasks) for group in groups) - most
-    return f"{most:,} identical, {others:,} differ" if others else f"All {most:,} identical"
+    if others:
+        return f"{most:,} identical, {others:,} differ"
+    return f"All {most:,} identical" if most > 1 else "One output"
 
 
 def _print(folder: Path) -> tuple[object, ...]:
