@@ -28,7 +28,7 @@ from tests.cast import Cast
 from webapp import clock, config, polling, queue
 from webapp.access import passwords
 from webapp.config import Settings
-from webapp.db import db, system_scope
+from webapp.db import db, scope_to, system_scope
 from workers import broker
 
 # What runs in the background of a shell is deaf to Ctrl-C, and so would be all that it starts.
@@ -188,3 +188,12 @@ def pass_time() -> Iterator[Callable[[timedelta], None]]:
 
     yield move
     clock.follow(datetime.now(UTC))
+
+
+@pytest.fixture
+def acme(app: Flask, cast: Cast) -> Iterator[Session]:
+    """A session that reads and writes Acme alone."""
+    with app.app_context():
+        scope_to([cast.acme], cast.acme)
+        yield db.session()
+        db.session.rollback()

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from flask import Flask
 from sqlalchemy.orm import Session
 
 from tests.cast import Cast
 from tests.schedules import made
 from webapp import bulk, events
 from webapp.bulk import MANY
-from webapp.db import ScopeMissing, db, scope_to, system_scope
+from webapp.db import ScopeMissing, system_scope
 from webapp.events import SYSTEM, Event
 from webapp.schedules import slots
 from webapp.schedules.models import Schedule, Slot
@@ -23,14 +21,6 @@ from webapp.schedules.states import End
 
 NOW = datetime(2026, 11, 21, 8, 0, 0, 250_000, tzinfo=UTC)
 DAILY = {"kind": "times", "at": ["09:00"]}
-
-
-@pytest.fixture
-def acme(app: Flask, cast: Cast) -> Iterator[Session]:
-    with app.app_context():
-        scope_to([cast.acme], cast.acme)
-        yield db.session()
-        db.session.rollback()
 
 
 def told(organization_id: int, count: int, **facts: Any) -> list[dict[str, Any]]:

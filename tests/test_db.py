@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
 
 import pytest
 import sqlalchemy as sa
@@ -16,15 +15,6 @@ from webapp import clock, events
 from webapp.access.models import Membership, Organization, Role, User
 from webapp.db import ScopeMissing, db, scope_to, unit, writing_to
 from webapp.events import SYSTEM, Event
-
-
-@pytest.fixture
-def acme(app: Flask, cast: Cast) -> Iterator[Session]:
-    """A session that reads and writes Acme alone."""
-    with app.app_context():
-        scope_to([cast.acme], cast.acme)
-        yield db.session()
-        db.session.rollback()
 
 
 def organizations(rows: object) -> set[int]:

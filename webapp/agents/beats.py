@@ -32,9 +32,8 @@ KEPT_SECONDS = 600
 NOTE_AFTER = timedelta(seconds=30)
 SAMPLE = timedelta(minutes=15)  # between two points of the chart, each a cell of it
 SUPERSEDED_KEPT = 5
-PATIENCE = timedelta(
-    seconds=10
-)  # for a process that has just taken over to prove that it lives; it is asked to at once
+# For a process that has just taken over to prove that it lives; it is asked to at once.
+PATIENCE = timedelta(seconds=10)
 
 
 class Copy(Enum):

@@ -50,7 +50,8 @@ def _stamped(zone: str | None) -> Callable[[Json], None]:
     def show(part: Json) -> None:
         nonlocal fresh
         for line in part["text"].splitlines(keepends=True):
-            click.echo((_moment(part["at"], zone) if fresh else "") + line, nl=False)
+            known = fresh and "at" in part  # not when the task was deleted meanwhile
+            click.echo((_moment(part["at"], zone) if known else "") + line, nl=False)
             fresh = line.endswith("\n")
         sys.stdout.flush()
 
