@@ -49,6 +49,8 @@ class Templates(Environment):
 
 def init(app: Flask) -> None:
     app.jinja_env.undefined = jinja2.StrictUndefined
+    app.jinja_env.add_extension("jinja2.ext.i18n")
+    app.jinja_env.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
     app.jinja_env.globals.update(Permission=Permission, asset=asset, can=can, csrf_token=csrf_token, version=VERSION)
     app.jinja_env.filters.update(iso=clock.iso, size=size, thousands=thousands)
     app.context_processor(context)
