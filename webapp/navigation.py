@@ -62,15 +62,14 @@ TABS: dict[str, tuple[Item, ...]] = {
         Item("Groups", "/tasks/groups", "groups", P.DEFINITIONS_READ),
         Item("Schedules", "/tasks/schedules", "schedules", P.SCHEDULES_READ),
     ),
+    "me": (
+        Item("Profile", "/me", "user", None),
+        Item("Appearance", "/me/appearance", "appearance", None),
+        Item("Password", "/me/password", "lock", None),
+        Item("API tokens", "/me/tokens", "tokens", None),
+        Item("Sessions", "/me/sessions", "sessions", None),
+    ),
 }
-
-ME = (
-    ("Profile", "/me"),
-    ("Appearance", "/me/appearance"),
-    ("Password", "/me/password"),
-    ("API tokens", "/me/tokens"),
-    ("Sessions", "/me/sessions"),
-)
 
 
 def init(app: Flask) -> None:

@@ -6,6 +6,8 @@ import re
 from html.parser import HTMLParser
 from pathlib import Path
 
+import jinja2
+
 ROOT = Path(__file__).parents[2]
 STATIC = ROOT / "static"
 TEMPLATES = ROOT / "templates"
@@ -15,6 +17,18 @@ COMMENT = re.compile(r"\{#.*?#\}", re.S)
 EXPRESSION = re.compile(r"\{\{.*?\}\}", re.S)
 MACRO = re.compile(r"\{%-? macro .*?endmacro -?%\}", re.S)
 STATEMENT = re.compile(r"\{%.*?%\}", re.S)
+
+
+def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
+    """As strict as the app's, and in the language that the templates are written in."""
+    made = jinja2.Environment(
+        loader=loader or jinja2.FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+    )
+    made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    return made
 
 
 def names() -> list[str]:

@@ -14,7 +14,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from wtforms import Form, PasswordField, StringField
 
-from tests.templates.sources import TEMPLATES, Elements
+from tests.templates.sources import TEMPLATES, Elements, environment
 from webapp.access.prefs import DEFAULTS
 
 ACME, GLOBEX = Of(slug="acme", name="Acme"), Of(slug="globex", name="Globex")
@@ -30,7 +30,7 @@ class SignIn(Form):
 def env() -> jinja2.Environment:
     page = '{% extends "base.html" %}{% block title %}Tasks{% endblock %}{% block content %}<p>x</p>{% endblock %}'
     loader = jinja2.ChoiceLoader([jinja2.DictLoader({"page.html": page}), jinja2.FileSystemLoader(TEMPLATES)])
-    made = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    made = environment(loader)
     made.globals.update(
         asset=lambda path: f"/static/{path}", csrf_token=lambda: "token", version="1.2.3", kept=included
     )

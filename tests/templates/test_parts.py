@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
-import jinja2
 import pytest
 from jinja2 import nodes
 
-from tests.templates.sources import STATIC, TEMPLATES, names
+from tests.templates.sources import STATIC, TEMPLATES, environment, names
 
-env = jinja2.Environment(loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True)
+env = environment()
 SYMBOLS = {symbol.get("id") for symbol in ET.parse(STATIC / "icons.svg").getroot()}
 
 

@@ -12,16 +12,14 @@ from wtforms import BooleanField, Form, IntegerField, RadioField, StringField
 from wtforms.fields.choices import SelectChoice
 from wtforms.validators import InputRequired, NumberRange
 
-from tests.templates.sources import TEMPLATES
+from tests.templates.sources import environment
 
 AT = datetime(2026, 11, 21, 7, 31, 4, tzinfo=UTC)
 
 
 @pytest.fixture(scope="module")
 def env() -> jinja2.Environment:
-    made = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, undefined=jinja2.StrictUndefined
-    )
+    made = environment()
     made.globals.update(asset=lambda path: f"/static/{path}", csrf_token=lambda: "token")
     return made
 
