@@ -2,6 +2,6 @@
 
 from types import ModuleType
 
-from bench.rows import agents, browser, idle, pages, queueing, schedules
+from bench.rows import agents, browser, idle, pages, queueing, schedules, throughput
 
-MODULES: tuple[ModuleType, ...] = (queueing, pages, browser, schedules, agents, idle)
+MODULES: tuple[ModuleType, ...] = (queueing, throughput, pages, browser, schedules, agents, idle)
