@@ -10,7 +10,22 @@ from flask import Flask, Response, current_app, g, redirect, request
 from structlog.contextvars import bind_contextvars, clear_contextvars
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webapp import config, db, errors, gate, health, htmx, kept, metrics, navigation, pages, polling, queue, security
+from webapp import (
+    config,
+    db,
+    errors,
+    gate,
+    health,
+    htmx,
+    kept,
+    language,
+    metrics,
+    navigation,
+    pages,
+    polling,
+    queue,
+    security,
+)
 from webapp.access import guards, login
 from webapp.access.principal import principal
 from webapp.agent_api import gate as agents_gate
@@ -88,8 +103,10 @@ def create_app(settings: Settings | None = None) -> Flask:
     for part in (errors, metrics, security, pages, kept, polling, health):
         part.init(app)
     login.init(app, {start: _named(where) for start, where in BEARERS.items()})
+    app.before_request(choose_language)
     app.before_request(ask_for_password)
     app.after_request(name_request)
+    app.teardown_request(lambda _error: language.speak(language.ENGLISH))
     for name in FEATURES:
         app.register_blueprint(import_module(name).bp)
     navigation.init(app)
@@ -103,6 +120,7 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def configure(app: Flask, settings: Settings) -> None:
     app.extensions["settings"] = settings
+    app.extensions["languages"] = language.offered(settings.pseudo)
     app.secret_key = settings.secret_key
     app.url_map.strict_slashes = False
     app.config.update(
@@ -123,6 +141,18 @@ def begin() -> None:
     database.session().info["reading"] = request.method in security.SAFE
 
 
+def choose_language() -> None:
+    """Of a page. What somebody set is known only where somebody has to sign in; their cookie says the same elsewhere."""
+    if errors.speaks_json():
+        return
+    wishes = request.headers.get("Cookie", ""), request.headers.get("Accept-Language", "")
+    among = current_app.extensions["languages"]
+    language.speak(language.chosen(among, "", *wishes))  # so that also a failure to tell who asks is told in it
+    view = current_app.view_functions.get(request.endpoint or "")
+    if view is None or not view.access.public:  # type: ignore[union-attr]
+        language.speak(language.chosen(among, principal.prefs["language"], *wishes))
+
+
 def ask_for_password() -> Response | None:
     """Whoever signed in with a password that others know chooses their own before anything else."""
     view = current_app.view_functions.get(request.endpoint or "")
@@ -139,6 +169,8 @@ def ask_for_password() -> Response | None:
 
 def name_request(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id", "")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Language", language.current())
     return response
 
 

@@ -74,6 +74,7 @@ class Settings:
     keep_tasks: int = setting("MUSTER_KEEP_TASKS", 90, "Days for which a task stays after its end, with its output and files; 0 keeps all.", low=0)
     max_upload: Size = setting("MUSTER_MAX_UPLOAD", Size.read("100M"), "Largest request body; takes K, M, G.")
     sqlite_synchronous: Literal["FULL", "NORMAL"] = setting("MUSTER_SQLITE_SYNCHRONOUS", "FULL", "NORMAL is faster and may lose the last second of accepted work when the power fails.")
+    pseudo: bool = setting("MUSTER_PSEUDO", False, "Offer the pages in the pseudo-language en-XA, which shows what a translation would miss.")
     log_format: Literal["text", "json"] = setting("MUSTER_LOG_FORMAT", "text", "json writes one object a line.")
     log_level: Literal["debug", "info", "warning", "error"] = setting("MUSTER_LOG_LEVEL", "info", "Least serious message that is written.")
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)

@@ -14,21 +14,23 @@ from typing import Any
 
 from flask import Flask
 
-from webapp import clock, polling, queue
+from webapp import clock, language, polling, queue
 from webapp.access import facts, sessions
+from webapp.htmx import VARY
 from webapp.polling import Kind
 from webapp.security import HEADERS, form_token
 
 Environ = dict[str, Any]
 Start = Callable[..., Any]
 
-ALWAYS = [*HEADERS.items(), ("Cache-Control", "no-store"), ("Vary", "HX-Request, HX-Request-Type, Cookie")]
+ALWAYS = [*HEADERS.items(), ("Cache-Control", "no-store"), ("Vary", VARY)]
 
 
 class Gate:
     def __init__(self, app: Flask) -> None:
         self.inner = app.wsgi_app
         self.key = str(app.secret_key)
+        self.languages = app.extensions["languages"]
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         kind = Kind.of(environ.get("HTTP_IF_NONE_MATCH", ""))
@@ -62,7 +64,8 @@ class Gate:
             revisions = queue.mget([queue.EPOCH, *keys])
         if revisions[0] is None:
             return None
-        return polling.tag_of(kind, known.principal, environ["PATH_INFO"], environ["QUERY_STRING"], revisions)
+        spoken = language.chosen(self.languages, known.principal.prefs["language"], *_wishes(environ))
+        return polling.tag_of(kind, known.principal, spoken, environ["PATH_INFO"], environ["QUERY_STRING"], revisions)
 
 
 # Which counters a reader needs is known from last time, so that one round trip fetches everything.
@@ -83,6 +86,10 @@ def _polls(environ: Environ) -> bool:
         and "HTTP_AUTHORIZATION" not in environ
         and "HTTP_X_API_KEY" not in environ
     )
+
+
+def _wishes(environ: Environ) -> tuple[str, str]:
+    return environ.get("HTTP_COOKIE", ""), environ.get("HTTP_ACCEPT_LANGUAGE", "")
 
 
 def _secret(environ: Environ) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from flask import Response, flash, make_response, redirect, render_template, request
 
+VARY = "HX-Request, HX-Request-Type, Cookie, Accept-Language"
+
 
 def wanted() -> bool:
     """Only a partial htmx request gets a fragment; history restores and plain requests get the page."""
@@ -84,6 +86,6 @@ def tell_more(response: Response, news: dict[str, Any]) -> Response:
 
 
 def vary(response: Response) -> Response:
-    response.headers["Vary"] = "HX-Request, HX-Request-Type, Cookie"
+    response.headers["Vary"] = VARY
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -3,7 +3,7 @@
     {{ kept("_header.html", principal.stamp) }}    {% include "_header.html" %}, made anew when the stamp is another
     {{ kept(task_row, task, columns) }}            {{ task_row(task, columns) }}
 
-So the values have to say all that the markup depends on; whatever is not among them must not change.
+So the values, and the language, have to say all that the markup depends on; whatever is not among them must not change.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jinja2 import pass_context
 from jinja2.runtime import Context, Macro
 from markupsafe import Markup
 
+from webapp import language
 from webapp.security import MASK, csrf_token, masked
 
 V = TypeVar("V")
@@ -69,7 +70,8 @@ def init(app: Flask) -> None:
 
 @pass_context
 def kept(context: Context, what: str | Macro, *values: Any) -> Markup:
-    key = (what if isinstance(what, str) else _whole_name(what), *map(_frozen, values))
+    name = what if isinstance(what, str) else _whole_name(what)
+    key = (name, language.current(), *map(_frozen, values))
     piece = pieces.get(key)
     if piece is None:
         with masked():

@@ -18,7 +18,7 @@ from urllib.parse import parse_qsl, urlencode
 
 from flask import Flask, Response, g, make_response, request
 
-from webapp import clock, htmx, pages, queue
+from webapp import clock, htmx, language, pages, queue
 from webapp.access.principal import Principal, principal
 from webapp.events import revision_key
 from webapp.kept import Kept
@@ -96,11 +96,12 @@ def tag_of_request(kind: Kind) -> str | None:
     return _tag(request.environ["QUERY_STRING"])
 
 
-def tag_of(kind: Kind, who: Principal, path: str, query: str, revisions: Iterable[bytes | None]) -> str:
+def tag_of(kind: Kind, who: Principal, spoken: str, path: str, query: str, revisions: Iterable[bytes | None]) -> str:
     parts = (
         str(kind),
         pages.templates_version(),
         who.stamp,
+        spoken,
         who.username if kind.personal else "",
         str(int(clock.now().timestamp()) // kind.every) if kind.every else "",
         path,
@@ -139,7 +140,7 @@ fragments: Kept[Fragment] = Kept(512, 16 * 2**20, lambda fragment: fragment.size
 
 def _tag(query: str) -> str:
     kind, revisions = g.poll_parts
-    return tag_of(kind, principal, request.environ["PATH_INFO"], query, revisions)
+    return tag_of(kind, principal, language.current(), request.environ["PATH_INFO"], query, revisions)
 
 
 def _rendered(tag: str, render: Callable[[], Any]) -> Response:

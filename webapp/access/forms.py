@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
+from flask import current_app
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -23,6 +24,7 @@ from wtforms.fields.choices import SelectChoice as Choice
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 from wtforms.widgets import CheckboxInput, ListWidget
 
+from webapp import language
 from webapp.access import passwords, prefs, queries
 from webapp.access.permissions import Permission
 
@@ -105,6 +107,9 @@ class ProfileForm(FlaskForm):
 
 
 class AppearanceForm(FlaskForm):
+    """`language` is there only where there is more than one."""
+
+    language = SelectField("Language")
     theme = RadioField("Theme", choices=choices({"system": "As the system", "light": "Light", "dark": "Dark"}))
     density = RadioField("Rows", choices=choices({"comfortable": "Comfortable", "compact": "Compact"}))
     live = RadioField("Live updates", choices=choices(PERIODS))
@@ -114,7 +119,15 @@ class AppearanceForm(FlaskForm):
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
+        self.offer(current_app.extensions["languages"])
         self.tz.choices = choices({"browser": "As the browser"} | {zone: zone for zone in sorted(prefs.zones())})
+
+    def offer(self, languages: Sequence[str]) -> None:
+        if len(languages) == 1:
+            del self.language
+            return
+        named = {code: language.own_name(code) for code in languages}
+        self.language.choices = choices({"": "As the browser"} | named)
 
 
 class TokenForm(PermissionsForm):

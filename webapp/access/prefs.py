@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+from webapp import language
+
 
 def choice(*values: str) -> Callable[[str], str]:
     def read(text: str) -> str:
@@ -24,6 +26,11 @@ def switch(text: str) -> bool:
 
 def seconds(text: str) -> int:
     return int(choice("10", "30", "0")(text))
+
+
+def spoken(text: str) -> str:
+    """Empty is the browser's. One that is not offered any more is passed over when a page is made."""
+    return choice("", *language.offered(with_pseudo=True))(text)
 
 
 def zone(text: str) -> str:
@@ -52,6 +59,7 @@ def zones() -> frozenset[str]:
 
 
 PREFS: dict[str, tuple[Any, Callable[[str], Any]]] = {
+    "language": ("", spoken),
     "theme": ("system", choice("system", "light", "dark")),
     "density": ("comfortable", choice("comfortable", "compact")),
     "live": (10, seconds),  # seconds between refreshes of a list; 0 = paused

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, render_template, request
+from datetime import timedelta
+from typing import Any
 
-from webapp import clock, htmx
+from flask import Blueprint, Response, current_app, render_template, request
+
+from webapp import clock, htmx, language
 from webapp.access import lifecycle, passwords, prefs, queries, sessions
 from webapp.access.forms import AppearanceForm, ChangePasswordForm, ProfileForm
 from webapp.access.guards import requires
@@ -16,6 +19,8 @@ from webapp.errors import Problem
 from webapp.security import enforce, here
 
 bp = Blueprint("me", __name__, url_prefix="/me")
+
+COOKIE_LIFE = timedelta(days=365)
 
 
 @bp.get("/")
@@ -56,6 +61,8 @@ def set_prefs() -> Response:
     if "org" in given:
         sessions.choose(principal.credential, _organization_id(given["org"]))
     db.session.commit()
+    if "language" in taken:
+        return _spoken(taken["language"])
     return htmx.changed(None, here(), "" if "org" in given else "Saved")
 
 
@@ -101,6 +108,20 @@ def revoke_session(session_id: str) -> Response:
 
 def myself() -> User:
     return db.session.get_one(User, principal.id)
+
+
+def _spoken(code: str) -> Response:
+    """The browser keeps it, too, for pages that do not know who asks."""
+    language.speak(
+        language.chosen(current_app.extensions["languages"], code, "", request.headers.get("Accept-Language", ""))
+    )
+    response = htmx.changed(None, here(), "Saved")
+    kept: dict[str, Any] = {"path": "/", "samesite": "Lax", "secure": request.is_secure, "httponly": True}
+    if code:
+        response.set_cookie(language.COOKIE, code, max_age=COOKIE_LIFE, **kept)
+    else:
+        response.delete_cookie(language.COOKIE, **kept)
+    return response
 
 
 def _organization_id(slug: str) -> int | None:
