@@ -105,8 +105,6 @@ def load(location: str) -> Loaded:
         module = _import(kind, where)
         manifest = _manifest(module)
         actions = {action: _action(module, action) for action in manifest.actions}
-    for parameter in (*manifest.parameters, *manifest.settings):
-        _check_default(parameter)
     return Loaded(manifest, actions)
 
 
@@ -134,22 +132,10 @@ def _manifest(module: Any) -> Manifest:
     return manifest
 
 
-def _check_default(parameter: Parameter) -> None:
-    try:
-        parameters.check(parameter, parameter.default)
-    except ValueError as error:
-        if parameter.default is not None:
-            raise ValueError(f"The default of {parameter.name}: {error}") from None
-
-
 def _action(module: Any, name: str) -> Callable[[Context], Any]:
     action = getattr(module, name, None)
     if not callable(action):
         raise ValueError(f"The file has no function {name}(context)")
-    try:
-        inspect.signature(action).bind(None)
-    except TypeError:
-        raise ValueError(f"The function {name} must take one argument, the context") from None
     return action
 
 
@@ -205,6 +191,27 @@ def main() -> None:
 
 def _answer(location: str) -> dict[str, Any]:
     try:
-        return {"manifest": load(location).manifest.to_json()}
+        loaded = load(location)
+        _check(loaded)
+        return {"manifest": loaded.manifest.to_json()}
     except BaseException as error:  # a plugin may call sys.exit
         return {"error": f"{type(error).__name__}: {error}", "traceback": traceback.format_exc()}
+
+
+def _check(loaded: Loaded) -> None:
+    """What is looked at once, when the plugin is found, and not before each run."""
+    for parameter in (*loaded.manifest.parameters, *loaded.manifest.settings):
+        _check_default(parameter)
+    for name, action in loaded.actions.items():
+        try:
+            inspect.signature(action).bind(None)
+        except TypeError:
+            raise ValueError(f"The function {name} must take one argument, the context") from None
+
+
+def _check_default(parameter: Parameter) -> None:
+    try:
+        parameters.check(parameter, parameter.default)
+    except ValueError as error:
+        if parameter.default is not None:
+            raise ValueError(f"The default of {parameter.name}: {error}") from None
