@@ -308,6 +308,9 @@ hear('formdata', ({ target: form, formData }) => {
   } else for (const id of selected(form)) formData.append('ids', id)
 })
 
+/* A file is the browser's own to fetch. */
+hear('submit', event => { if (event.submitter?.matches('[data-plain]')) event.stopImmediatePropagation() }, true)
+
 /* The focus goes back to where the selecting ended. */
 function bulkDone(form) {
   const row = byId(lastBox)?.closest('tr')

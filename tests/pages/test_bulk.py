@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 
 from flask import Flask
@@ -113,3 +114,16 @@ def test_more_than_was_shown_is_asked_again(app: Flask, cast: Cast, page: Page) 
     page.locator("#confirm-yes").click()
     expect(page.locator("#toasts .toast")).to_contain_text(f"{waiting + 10} match")
     assert how_many(app, WAITING) == waiting + 10
+
+
+def test_what_is_selected_becomes_a_file_and_stays_selected(app: Flask, cast: Cast, page: Page) -> None:
+    change(app, lambda: [made.task(cast.acme) for _ in range(30)])
+    total = how_many(app, WAITING)
+    page.goto("/tasks?q=status:pending")
+    for tick, expected in (("input[name=ids] >> nth=1", 1), ("[data-select-page]", 25), ("[data-all]", total)):
+        page.locator(tick).click()
+        page.locator("#bulk-export summary").click()
+        with page.expect_download() as begun:
+            page.get_by_role("button", name="Export JSON").click()
+        assert len(json.loads(begun.value.path().read_text())) == expected
+    expect(page.locator("[data-count]")).to_have_text(f"{total} selected")

@@ -37,4 +37,3 @@ def test_a_viewer_is_shown_nothing_to_press(app: Flask, open_as: Open, status: s
         for name in ACTIONS:
             expect(page.locator("main").get_by_role("button", name=name, exact=True)).to_have_count(0)
             expect(page.locator("main").get_by_role("link", name=name, exact=True)).to_have_count(0)
-        expect(page.locator("input[name=ids]")).to_have_count(0)

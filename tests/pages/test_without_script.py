@@ -104,3 +104,12 @@ def test_cancel_what_was_ticked(app: Flask, plain: Page, cast: Cast) -> None:
     plain.get_by_role("button", name="Cancel", exact=True).click()
     expect(plain.locator("h1")).to_be_visible()
     assert how_many(app, Task.status == "pending") == waiting - 2
+
+
+def test_export_what_was_ticked(app: Flask, plain: Page) -> None:
+    plain.goto("/tasks?q=status:failed")
+    plain.locator("input[name=ids]").first.check()
+    plain.locator("#bulk-export summary").click()
+    with plain.expect_download() as begun:
+        plain.get_by_role("button", name="Export CSV").click()
+    assert begun.value.path().read_text().count(",failed,") == 1

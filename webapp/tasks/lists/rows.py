@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import sqlalchemy as sa
 
@@ -18,10 +18,33 @@ Place = tuple[int, int]  # batch and task: where a piece of the list begins
 
 def newest(chosen: Filter, limit: int, after: Place | None = None) -> list[Task]:
     """In the order of the lists' own indexes."""
-    places = {place for part in in_order(chosen) for place in _places(part, limit, after)}
-    ids = [task_id for _, task_id in sorted(places, reverse=True)[:limit]]
+    found = {place for part in in_order(chosen) for place in _places(part, limit, after)}
+    return at(sorted(found, reverse=True)[:limit])
+
+
+def at(places: Sequence[Place]) -> list[Task]:
+    ids = [task_id for _, task_id in places]
     tasks = {task.id: task for task in db.session.scalars(sa.select(Task).where(Task.id.in_(ids)))}
     return [tasks[task_id] for task_id in ids if task_id in tasks]
+
+
+def ticked(values: Iterable[str], limit: int) -> list[str]:
+    """The ids of what is ticked in a list: tasks, and batches as `<id>*<how many>`, which stand for all their tasks."""
+    found: dict[str, None] = {}
+    for each in values:
+        uuid, several, _ = each.partition("*")
+        batch = db.session.scalar(sa.select(Batch).where(Batch.uuid == uuid)) if several else None
+        found |= dict.fromkeys((of_batch(batch, limit) if batch else []) if several else [uuid])
+    return list(found)
+
+
+def places(uuids: Sequence[str]) -> list[Place]:
+    """Where those that can be seen stand, in the order of lists."""
+    found: list[Place] = []
+    for begin in range(0, len(uuids), 500):
+        bite = sa.select(Task.batch_id, Task.id).where(Task.uuid.in_(uuids[begin : begin + 500]))
+        found += [(row.batch_id, row.id) for row in db.session.execute(bite.where(Task.deleted_at.is_(None)))]
+    return sorted(found, reverse=True)
 
 
 def of_batch(batch: Batch, limit: int) -> Sequence[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from urllib.parse import parse_qsl
 
@@ -61,7 +60,7 @@ def bulk() -> Response:
         if do != "retry_failed" and len(found) > GROWTH * request.form.get("expected", 0, type=int):
             return _grown(do, query, len(found))
     else:
-        query, found = None, _chosen(do, request.form.getlist("ids"))
+        query, found = None, _narrowed(do, rows.ticked(request.form.getlist("ids"), queries.ID_CAP))
     return _started(do, found, query)
 
 
@@ -127,25 +126,12 @@ def _meant(do: str, query: str) -> Filter:
     return replace(chosen, status=tuple(sorted(bad))) if bad else NOTHING
 
 
-def _chosen(do: str, ids: Sequence[str]) -> list[str]:
-    """Ticked rows: tasks, and batches as `<id>*<how many>`, which stand for all their tasks."""
-    found: list[str] = []
-    for each in dict.fromkeys(ids):
-        uuid, batch, _ = each.partition("*")
-        found += _of(queries.batch_by_uuid(uuid)) if batch else [uuid]
-    return _narrowed(do, list(dict.fromkeys(found)))
-
-
 def _narrowed(do: str, uuids: list[str]) -> list[str]:
     """The failed ones alone, where only these were meant."""
     if do != "retry_failed":
         return uuids
     bad = {uuid for uuid, task in queries.by_uuids(uuids).items() if task.status in BAD and task.latest}
     return [uuid for uuid in uuids if uuid in bad]
-
-
-def _of(batch: Batch | None) -> Sequence[str]:
-    return rows.of_batch(batch, queries.ID_CAP) if batch else []
 
 
 def _of_batch(batch_id: str, statuses: frozenset[str]) -> list[str]:

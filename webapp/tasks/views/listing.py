@@ -114,14 +114,8 @@ def _schedules(address: Address) -> dict[str, str]:
 def _frame() -> dict[str, Any]:
     return {
         "columns": columns.shown(principal), "all_columns": columns.COLUMNS,
-        "orgs": {org.id: org for org in principal.orgs}, "selectable": _selectable(),
+        "orgs": {org.id: org for org in principal.orgs},
     }  # fmt: skip
-
-
-def _selectable() -> bool:
-    """Boxes stand only where something can be done with what they select."""
-    acting = (Permission.TASKS_CANCEL, Permission.TASKS_DELETE, Permission.TASKS_CREATE, Permission.TASKS_NOTES)
-    return any(principal.can(permission) for permission in acting)
 
 
 def _refused(address: Address, error: FilterError) -> Response:
