@@ -47,7 +47,8 @@ def body(form: MultiDict[str, str], kind: str, picker: Picker) -> dict[str, Any]
 
 def data(form: MultiDict[str, str], kind: str) -> dict[str, Any]:
     if kind == COMMAND:
-        return {"command": form.get("command", "")}
+        # Browsers end lines as HTTP does; a shell takes the carriage return for a part of the word.
+        return {"command": form.get("command", "").replace("\r\n", "\n")}
     if kind == TEST:
         words = {name: form.get(name, "").strip() for name in ("test", "platform", "arch")}
         return words | ({"arguments": split(form["arguments"])} if form.get("arguments", "").strip() else {})

@@ -270,6 +270,11 @@ def _count_into(counts: dict[int, dict[str, int]], counted: sa.Select[int, str, 
             counts[batch_id][status] = int(number)
 
 
+def lines(batches: Sequence[Batch]) -> list[Line]:
+    """In their order; of one that has no tasks any more there is nothing to tell."""
+    return _lines(batches, {})
+
+
 def line(batch: Batch) -> Line:
     return next(iter(_lines([batch], {})), Line(batch, {}))
 

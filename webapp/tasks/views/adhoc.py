@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import sqlalchemy as sa
 from flask import Blueprint, Response, current_app, redirect, render_template, request
 from werkzeug.datastructures import MultiDict
 
@@ -14,7 +13,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import picker
 from webapp.db import db
-from webapp.tasks import launch, queries
+from webapp.tasks import adhoc, asked, launch, queries
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.log import outputs
 from webapp.tasks.models import Batch, new_uuid
@@ -25,13 +24,21 @@ bp = Blueprint("adhoc", __name__, url_prefix="/adhoc")
 
 MANY = 50  # from here on somebody has to type how many
 SHOWN = 200
-RECENT = 20
 
 
 @bp.get("/")
 @requires(Permission.TASKS_COMMAND)
 def index() -> str:
-    return render_template("tasks/adhoc.html", **_form(request.args))
+    return render_template("tasks/adhoc.html", **_form(_first_values()))
+
+
+@bp.post("/targets")
+@requires(Permission.TASKS_COMMAND)
+def targets() -> Response:
+    """Whom the form means now; nothing runs."""
+    context = _form(request.form)
+    reach = adhoc.reach(context["matched"], asked.data(request.form, asked.COMMAND))
+    return htmx.page("tasks/adhoc.html", "tasks/_targets.html", **context | {"reach": reach})
 
 
 @bp.post("/")
@@ -71,6 +78,15 @@ def show(batch_id: str) -> Response:
     return htmx.page("tasks/adhoc_run.html", "tasks/_adhoc_run.html", **facts)
 
 
+def _first_values() -> MultiDict[str, str]:
+    """With `from`, what was entered for that run: to be looked at, and run again."""
+    if not (uuid := request.args.get("from")):
+        return request.args
+    batch = get_or_404(Batch, uuid=uuid, type=asked.COMMAND)
+    home = next(org.slug for org in principal.orgs if org.id == batch.organization_id)
+    return MultiDict([*adhoc.fields(batch).items(multi=True), ("organization", home)])
+
+
 def _body(form: MultiDict[str, str], picked: picker.Picker) -> dict[str, Any]:
     options: dict[str, Any] = {
         name: form[name].strip() for name in ("execution_timeout", "run_as") if form.get(name, "").strip()
@@ -78,8 +94,8 @@ def _body(form: MultiDict[str, str], picked: picker.Picker) -> dict[str, Any]:
     if (seconds := options.get("execution_timeout", "")).isdigit():
         options["execution_timeout"] = int(seconds)
     return {
-        "type": "execute_command",
-        "data": {"command": form.get("command", "")},
+        "type": asked.COMMAND,
+        "data": asked.data(form, asked.COMMAND),
         "target": picked.target,
         "options": options,
     }
@@ -97,8 +113,8 @@ def _form(form: MultiDict[str, str]) -> dict[str, Any]:
     allowed = [org for org in principal.orgs if org.id in principal.org_ids_with(Permission.TASKS_COMMAND)]
     chosen = next((org for org in allowed if org.slug == form.get("organization")), principal.current_org or allowed[0])
     picked = picker.read(form, now, chosen.id)
-    recent = sa.select(Batch).where(Batch.trigger == Trigger.ADHOC).order_by(Batch.id.desc()).limit(RECENT)
     return {
         "once": new_uuid(), "form": form, "picker": picked, "modes": picker.MODES, "matched": picked.matched(now, chosen.id), "now": now,
-        "organizations": allowed, "organization": chosen, "recent": db.session.scalars(recent).all(), "errors": [],
+        "organizations": allowed, "organization": chosen, "recent": adhoc.recent(), "mine": adhoc.mine(principal.id), "errors": [],
+        "reach": None, "repeated": request.args.get("from"),
     }  # fmt: skip
