@@ -1,4 +1,4 @@
-"""Runs inside `webapp.migrating.upgrade` or `revise`, which hand over an open connection."""
+"""Runs inside `webapp.migrating.upgrade` and `migrations.revise`, which hand over an open connection."""
 
 from __future__ import annotations
 

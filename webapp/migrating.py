@@ -13,10 +13,14 @@ from webapp.schema import MIGRATIONS, load_models
 
 
 def upgrade(connection: sa.Connection) -> None:
+    command.upgrade(config_for(connection), "head")
+
+
+def config_for(connection: sa.Connection) -> Config:
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 def drift(connection: sa.Connection) -> list[object]:
