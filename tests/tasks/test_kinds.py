@@ -7,7 +7,7 @@ import pytest
 from webapp.tasks.kinds import KINDS
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("TYPE", "LABEL", "ICON", "MAX_RETRIES", "RETRY_ON", "SUCCESS", "NEEDS", "prepare", "suits", "outcome")
+NAMES = ("TYPE", "LABEL", "ICON", "MAX_RETRIES", "RETRY_ON", "SUCCESS", "prepare", "suits", "outcome")
 kinds = pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 
 
