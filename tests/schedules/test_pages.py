@@ -54,7 +54,7 @@ def test_nothing_yet_and_nothing_that_matches(client: Browser, session: Session,
     assert "Nothing is scheduled." in client.get("/tasks/schedules").text
     made.schedule(cast.acme, NINE, clock.now())
     page = client.get("/tasks/schedules?q=nothing&status=paused").text
-    assert "No schedules match these filters." in page and "1 schedules are hidden" in page
+    assert "No schedules match these filters." in page and "1 schedule is hidden" in page
 
 
 def test_filters_and_pages(client: Browser, session: Session, cast: Cast) -> None:

@@ -15,6 +15,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.calendars import queries as calendars
 from webapp.db import db
+from webapp.language import _
 from webapp.plugins import catalogue
 from webapp.schedules import coming, lifecycle, queries, starting
 from webapp.schedules.models import Schedule
@@ -55,7 +56,7 @@ def resume(schedule_id: int) -> Response:
     schedule = get_schedule(schedule_id)
     lifecycle.resume(schedule, principal.actor, clock.now())
     db.session.commit()
-    return changed(schedule, f"{schedule.name} is active again", undo=f"{PATH}/{schedule.id}/pause")
+    return changed(schedule, _("%(name)s is active again", name=schedule.name), undo=f"{PATH}/{schedule.id}/pause")
 
 
 @bp.post("/<int:schedule_id>/run")
@@ -64,7 +65,7 @@ def run(schedule_id: int) -> Response:
     schedule = get_schedule(schedule_id)
     batch = lifecycle.run_now(schedule, principal.actor, clock.now(), starting.of_app())
     db.session.commit()
-    return changed(schedule, f"{schedule.name} was started", href=f"/tasks/batches/{batch.uuid}")
+    return changed(schedule, _("%(name)s was started", name=schedule.name), href=f"/tasks/batches/{batch.uuid}")
 
 
 def get_schedule(schedule_id: int) -> Schedule:
@@ -98,7 +99,8 @@ def _context(args: MultiDict[str, str]) -> dict[str, Any]:
     total, counts = queries.count(chosen), queries.counts()
     first, last = (page.schedules[0].id, page.schedules[-1].id) if page.schedules else (0, 0)
     return row_context() | {
-        "chosen": chosen, "page": page, "strips": page.strips, "total": f"{COUNT_CAP:,}+" if total > COUNT_CAP else str(total),
+        "chosen": chosen, "page": page, "strips": page.strips,
+        "total": total, "counted": f"{COUNT_CAP:,}+" if total > COUNT_CAP else str(total),
         "here": _url(chosen, per, {name: value for name in ("after", "before") if (value := args.get(name))}),
         "newer": _url(chosen, per, {"before": first}) if page.less else "",
         "older": _url(chosen, per, {"after": last}) if page.more else "",
