@@ -204,6 +204,7 @@ def test_files_are_fetched_and_checked(
     assert (tmp_path / "out" / "a.txt").read_bytes() == b"content" and os.listdir(tmp_path / "out") == ["a.txt"]
     assert muster("files", "get", task.uuid, "-d", "out").returncode == 2  # it is there already
     assert muster("files", "get", task.uuid, "b.txt", "-d", "out").returncode == 3
+    assert muster("files", "get", task.uuid, "-d", "out/a.txt").returncode == 2  # that is no folder
 
 
 def test_exit_codes_of_refusals(muster: Muster, api: Api, session: Session, cast: Cast) -> None:
