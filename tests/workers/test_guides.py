@@ -42,7 +42,7 @@ class Terminal:
 
 @pytest.fixture
 def up(tmp_path):
-    up = Up(tmp_path / "var", tmp_path / "up.log").ready()
+    up = Up(tmp_path / "var", tmp_path / "up.log", MUSTER_DEMO="1").ready()
     yield up
     up.end()
 

@@ -25,6 +25,8 @@ def login(url: str, token_file: IO[str] | None, name: str) -> None:
     """
     if not name.replace("-", "").replace("_", "").isalnum():
         raise Exit(USAGE, f"Name the profile with letters, digits, - and _, not {name}")
+    if not url.startswith(("http://", "https://")):
+        raise Exit(USAGE, f"Enter the address of the server, like https://muster.example.com, not {url}")
     token = (token_file.read() if token_file else click.prompt("Token", hide_input=True)).strip()
     with Server(url, token) as server:
         me = server.get("me", "")

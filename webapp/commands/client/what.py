@@ -32,6 +32,7 @@ OPTIONS = (
     click.option("--all", "owner", flag_value="all", help="Every host that is online."),
     click.option("--anyone", "owner", flag_value="anyone", help="The first host that asks for work."),
     click.option("--plugin", help="A plugin instead of a command."),
+    click.option("--test", help="A test of the library instead of a command; words behind -- are its arguments."),
     click.option("--input", "inputs", multiple=True, help="What the plugin works on; each input is a task."),
     click.option("--arg", "arguments", multiple=True, help="A parameter of the plugin: name=value."),
     click.option("--env", multiple=True, help="A variable of the command's environment: NAME=value."),
@@ -52,12 +53,17 @@ def says_what(verb: Callable[..., Any]) -> Callable[..., Any]:
 
 def spec(
     server: Server, command: tuple[str, ...], agents: tuple[str, ...], tags: tuple[str, ...], owner: str | None,
-    plugin: str | None, inputs: tuple[str, ...], arguments: tuple[str, ...], env: tuple[str, ...], **options: Any,
+    plugin: str | None, test: str | None, inputs: tuple[str, ...], arguments: tuple[str, ...], env: tuple[str, ...],
+    **options: Any,
 ) -> Json:  # fmt: skip
     """Type, data, target and options, as the API takes them."""
+    if plugin and (test or command):
+        raise Exit(USAGE, "Give a command, --plugin or --test, not several of them")
     body: Json = {"target": _target(agents, tags, owner)}
     if plugin:
         body |= {"type": "plugin", "data": _plugin(server, plugin, inputs, arguments)}
+    elif test:
+        body |= {"type": "execute_test", "data": {"test": test} | ({"arguments": list(command)} if command else {})}
     else:
         body |= {"type": "execute_command", "data": _command(command, body["target"])}
     body["options"] = {name: value for name, value in options.items() if value is not None}
