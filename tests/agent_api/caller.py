@@ -26,7 +26,7 @@ class Caller:
         self.heard: dict[str, str] = {}  # by instance: the server's time in the last answer that it got
 
     def call(self, method: str, path: str, message: Any = None, **options: Any) -> TestResponse:
-        headers = {p.PROTOCOL_HEADER: "1"} | options.pop("headers", {})
+        headers = {p.PROTOCOL_HEADER: "1", p.INSTANCE_HEADER: self.instance_id} | options.pop("headers", {})
         if self.credential:
             headers["Authorization"] = f"Bearer {self.credential}"
         if message is not None:

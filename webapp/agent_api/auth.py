@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from functools import wraps
 from typing import Any, NoReturn
 
@@ -12,13 +13,13 @@ from flask import g, request
 from webapp import clock
 from webapp.access.guards import public
 from webapp.agent_api.refusals import refuse
-from webapp.agents import credentials, lifecycle
+from webapp.agents import copies, credentials, lifecycle
 from webapp.agents.models import Agent
 from webapp.db import db, scope_to, system_scope
 from webapp.events import Actor
 from webapp.security import Limit
 from webapp.tasks.models import Task
-from workers.agent.protocol import PROTOCOL_HEADER, SUPPORTED, VERSION, Code
+from workers.agent.protocol import INSTANCE_HEADER, PROTOCOL_HEADER, SUPPORTED, VERSION, Code
 
 # A wrong key costs one look at a row; this only keeps a broken program from asking a thousand times a second.
 WRONG_KEYS = Limit("agent-key", times=120, seconds=60)
@@ -59,8 +60,17 @@ def own_task(task_id: str, lock: bool = False) -> Task:
     task = db.session.scalar(found.with_for_update() if lock else found)
     if task is None:
         refuse(404, Code.NOT_FOUND, "There is no such task for this agent")
+    require_its_process(task.assigned_at)
     g.task = task
     return task
+
+
+def require_its_process(given_at: datetime | None) -> None:
+    """What two processes of one agent would say of the same task, only one can know. The other is to ask again: it has
+    not beaten yet, or the one that was given the task may still live."""
+    told = request.headers.get(INSTANCE_HEADER)
+    if told and not copies.may_speak(g.agent, told, given_at, clock.now()):
+        refuse(425, Code.UNPROVEN, "Another process of this agent was given this task, and may still run it")
 
 
 def require_version() -> None:

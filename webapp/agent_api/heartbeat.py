@@ -12,8 +12,9 @@ from webapp.agent_api import handout
 from webapp.agent_api.auth import actor, address, reading, writing
 from webapp.agent_api.news import trust_news
 from webapp.agent_api.refusals import refuse
-from webapp.agents import beats, credentials, facts, lifecycle, pace, queries, wake
-from webapp.agents.beats import Copy, Heard
+from webapp.agents import beats, copies, credentials, facts, lifecycle, pace, queries, wake
+from webapp.agents.beats import Heard
+from webapp.agents.copies import Copy
 from webapp.agents.models import Agent
 from webapp.agents.states import State
 from webapp.config import Settings as Config
@@ -47,7 +48,7 @@ def answer(message: HeartbeatRequest, body: bytes, now: datetime) -> HeartbeatRe
         fleet(_app()).counted_by(queries.fleet_size)
     told = reply(_app(), agent.id, agent.organization_id, agent.state, now)
     told.drop, told.commands = sorted(kept.lost), _commands(agent, message, kept, now)
-    if heard.copy is Copy.STRAGGLER or (heard.copy is Copy.NEW and agent.superseded):
+    if heard.copy is Copy.STRAGGLER or (heard.copy is Copy.NEW and copies.on_trial(agent, now)):
         told.interval_s = SOON_S
     if not message.running:
         reading()
@@ -76,6 +77,7 @@ def reply(app: Flask, agent_id: int, organization_id: int, state: str, now: date
 def _quarantine(agent: Agent, now: datetime) -> None:
     writing()
     lifecycle.quarantine(agent, actor(), now, CLONED)
+    wake.after_commit(agent.organization_id, [agent.id], wake.BEAT)  # the other one is to hear of it soon
     db.session.commit()
     refuse(409, Code.SESSION_CONFLICT, CLONED)
 

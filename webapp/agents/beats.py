@@ -9,15 +9,15 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from enum import Enum
 from functools import partial
 from typing import Any, NamedTuple
 
 import redis
 import sqlalchemy as sa
 
-from webapp import clock, events, queue
-from webapp.agents import enrolment, facts, lifecycle
+from webapp import events, queue
+from webapp.agents import copies, enrolment, facts, lifecycle
+from webapp.agents.copies import Copy, key
 from webapp.agents.models import Agent, Heartbeat
 from webapp.agents.states import SILENCED
 from webapp.bulk import upsert
@@ -31,19 +31,6 @@ CARRIED_SECONDS = 45
 KEPT_SECONDS = 600
 NOTE_AFTER = timedelta(seconds=30)
 SAMPLE = timedelta(minutes=15)  # between two points of the chart, each a cell of it
-SUPERSEDED_KEPT = 5
-# For a process that has just taken over to prove that it lives; it is asked to at once.
-PATIENCE = timedelta(seconds=10)
-
-
-class Copy(Enum):
-    """Which process of the agent speaks."""
-
-    SAME = "the one that is known"
-    NEW = "a new one: the agent was restarted"
-    REPEAT = "the one that is known, repeating itself"
-    STRAGGLER = "one that was taken over from, and does not prove that it lives on"
-    SECOND = "one that was taken over from, and lives"
 
 
 class Said(NamedTuple):
@@ -79,7 +66,7 @@ class Heard:
 
 def listen(agent: Agent, message: HeartbeatRequest, digest: str, address: str, now: datetime) -> Heard:
     """Reads a beat against what is known. Writes nothing but the broker's memory of it."""
-    heard = Heard(_copy(agent, message, now), pulse(message, address, now))
+    heard = Heard(copies.which(agent, message, now), pulse(message, address, now))
     if heard.copy in (Copy.SECOND, Copy.STRAGGLER):
         return heard
     last, carried = _remember(agent, Said.by(message, digest, heard.pulse))
@@ -95,7 +82,7 @@ def note(agent: Agent, message: HeartbeatRequest, heard: Heard, by: Actor, now: 
     """Into the agent's row."""
     seen, silent_since, version = agent.last_seen_at, agent.offline_since, agent.version
     if heard.copy is Copy.NEW:
-        _take_over(agent, message, now)
+        copies.take_over(agent, message, now)
     lifecycle.update(agent, beat_seq=message.seq, offline_since=None, **heard.pulse, **heard.changes)
     _sample([(agent.organization_id, agent.id, seen, heard.pulse)])
     if silent_since is not None:
@@ -133,40 +120,6 @@ def carry(now: datetime) -> int:
     return len(rows)
 
 
-def _copy(agent: Agent, message: HeartbeatRequest, now: datetime) -> Copy:
-    """A beat repeats the time that the last answer told its process: at that moment of the server's clock it lived. What
-    the clocks of hosts say proves nothing: they are set back, and copied along."""
-    if message.instance_id == agent.instance_id:
-        return Copy.SAME
-    if message.instance_id not in [instance_id for instance_id, _ in agent.superseded]:
-        return Copy.NEW
-    taken_over_at = datetime.fromisoformat(agent.superseded[0][1])
-    heard_at = _moment(message.heard)
-    if heard_at is None or heard_at <= taken_over_at:
-        return Copy.STRAGGLER
-    if _lives(agent, taken_over_at):
-        return Copy.SECOND
-    # What took over may have been a beat that was long on its way, of a process that is gone.
-    return Copy.NEW if now - taken_over_at > PATIENCE else Copy.STRAGGLER
-
-
-def _lives(agent: Agent, taken_over_at: datetime) -> bool:
-    """Whether the known process has heard that it took over; also where that is forgotten."""
-    last = json.loads(queue.get(key(agent.id)) or b"{}")
-    if last.get("instance_id") != agent.instance_id:
-        return True
-    heard_at = _moment(last.get("heard"))
-    return heard_at is not None and heard_at >= taken_over_at
-
-
-def _moment(text: Any) -> datetime | None:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        return None
-    return moment if moment.tzinfo else None
-
-
 def _order(agent: Agent, step: int, alike: bool, last: dict[str, Any]) -> Copy:
     """A machine that was copied with its memory goes on under the same instance: the same number, another beat."""
     if step > 0:
@@ -177,20 +130,9 @@ def _order(agent: Agent, step: int, alike: bool, last: dict[str, Any]) -> Copy:
     return Copy.REPEAT
 
 
-def _take_over(agent: Agent, message: HeartbeatRequest, now: datetime) -> None:
-    before = agent.instance_id
-    earlier = [each for each in agent.superseded if each[0] != message.instance_id]
-    superseded = [[before, clock.iso(now)], *earlier][:SUPERSEDED_KEPT] if before else []
-    lifecycle.update(agent, Agent.instance_id == before, instance_id=message.instance_id, superseded=superseded)
-
-
 def digest(body: bytes) -> str:
     """By which a beat that was repeated is told from another of the same number."""
     return hashlib.sha256(body).hexdigest()[:16]
-
-
-def key(agent_id: int) -> str:
-    return f"muster:beat:{agent_id}"
 
 
 def pulse(message: HeartbeatRequest, address: str, now: datetime) -> dict[str, Any]:
@@ -214,7 +156,7 @@ def _changes(agent: Agent, message: HeartbeatRequest) -> dict[str, Any]:
 
 
 def _skew(agent_time: str, now: datetime) -> int | None:
-    told = _moment(agent_time)
+    told = copies.moment(agent_time)
     return round((told - now).total_seconds() * 1000) if told else None
 
 

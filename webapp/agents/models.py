@@ -46,9 +46,7 @@ class Agent(OrgScoped, Base):
     # issued and not used yet wait beside the one in use, because the answer that brought one may have been lost.
     install_id: Mapped[str] = mapped_column(sa.String(64), default="")
     instance_id: Mapped[str] = mapped_column(sa.String(64), default="")
-    superseded: Mapped[list[Any]] = mapped_column(
-        default=list
-    )  # earlier processes: [instance_id, when it was taken over from]
+    superseded: Mapped[list[Any]] = mapped_column(default=list)  # earlier processes, the last one first: copies.Before
     beat_seq: Mapped[int] = mapped_column(sa.BigInteger, default=0)
     credential_hash: Mapped[str | None] = mapped_column(sa.String(64))
     credential_at: Mapped[datetime | None]

@@ -44,7 +44,7 @@ class Runner:
     @classmethod
     def find(cls, folder: TaskFolder) -> Optional["Runner"]:
         """The runner of that folder if it lives: same pid, same start time, same boot."""
-        known = read_json(folder.file("runner.json"))
+        known = None if folder.copied else read_json(folder.file("runner.json"))
         identity = tree.Identity(*known) if known else None
         return cls(identity) if identity and tree.is_running(identity) else None
 

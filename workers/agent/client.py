@@ -74,7 +74,7 @@ class Client:
     ) -> None:
         self._factory = _factory(server, ca_file, insecure_loopback)
         self._prefix = urllib.parse.urlsplit(server).path.rstrip("/")
-        self.credential = credential
+        self.credential, self.instance_id = credential, ""
         self._idle: list[tuple[http.client.HTTPConnection, float]] = []
         self._lock = threading.Lock()
 
@@ -142,6 +142,8 @@ class Client:
             "Accept": "application/json",
             "User-Agent": "muster-agent/" + protocol.VERSION,
         }
+        if self.instance_id:
+            headers[protocol.INSTANCE_HEADER] = self.instance_id
         if self.credential:
             headers["Authorization"] = "Bearer " + self.credential
         rewindable = not hasattr(body, "read")

@@ -39,6 +39,12 @@ def read_json(path: str) -> Any:
         return None
 
 
+def place(path: str) -> list[int]:
+    """A folder that was moved within its disk is the same one, a copy of it is not."""
+    state = os.stat(path)
+    return [state.st_dev, state.st_ino]
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 

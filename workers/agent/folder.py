@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Optional
 
 from . import tree
-from .disk import read_json, write_json
+from .disk import place, read_json, write_json
 from .protocol import ClaimedTask
 from .record import ExitRecord, RecordFile, read
 from .state import WorkDir
@@ -33,13 +33,15 @@ class TaskFolder:
         self.known: dict[str, Any] = read_json(self.file("task.json"))
         self.task = ClaimedTask.from_json(self.known["task"])
         self.same_boot: bool = self.known["boot_id"] == tree.boot_id()
+        # Then nothing of it runs here, and how it ends is not to be seen here.
+        self.copied: bool = self.same_boot and self.known["place"] != place(path)
         self._began: Optional[float] = None
 
     @classmethod
     def create(cls, work: WorkDir, task: ClaimedTask, received: float) -> "TaskFolder":
         shown = {**task.to_json(), "secrets": {}, "command_signature": None}
         making = tempfile.mkdtemp(prefix=".new-", dir=work.path("tasks"))
-        known = {"task": shown, "received": received, "boot_id": tree.boot_id()}
+        known = {"task": shown, "received": received, "boot_id": tree.boot_id(), "place": place(making)}
         write_json(os.path.join(making, "task.json"), known, durable=False)
         path = work.path("tasks", f"{task.task_id}.{task.lease_seq}")
         os.rename(making, path)
@@ -113,7 +115,8 @@ class TaskFolder:
         return os.fdopen(number, "rb")
 
     def remove(self) -> None:
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        if not self.copied:  # else it is the other one's
+            shutil.rmtree(self.scratch, ignore_errors=True)
         parent, name = os.path.split(self.path)
         going = os.path.join(parent, ".gone-" + name)  # half a folder must not be taken for a task after a crash
         os.rename(self.path, going)

@@ -82,7 +82,7 @@ class Heart:
             events=[AgentEvent(kind, text, int((now - then) * 1000)) for kind, text, then in events],
             rejected=host.spool.rejected_count(),
             trust={"root": host.trust.root["version"], "revoked": host.trust.revoked["version"]},
-            facts=self._facts, heard=self._heard,
+            facts=self._facts, heard=self._heard, continues=host.continues,
         )  # fmt: skip
 
     def _running(self) -> list[RunningTask]:

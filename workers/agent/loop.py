@@ -37,7 +37,8 @@ class Agent:
         self.policy = policy.load(work.path("policy.json"))
         self.client = Client(self.identity.server, self.identity.credential, self.identity.ca_file,
                              self.identity.insecure_loopback)  # fmt: skip
-        self.instance_id = uuid.uuid4().hex
+        self.instance_id = self.client.instance_id = uuid.uuid4().hex
+        self.continues = work.succeed(self.instance_id)
         self.clock, self.settings = ServerClock(), Settings()
         self.claim_interval_s = 2.0
         self.paused = False

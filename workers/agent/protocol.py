@@ -41,6 +41,7 @@ def download_path(build_id: str) -> str:
 
 # --- headers ---------------------------------------------------------------------------------
 PROTOCOL_HEADER = "X-Muster-Protocol"
+INSTANCE_HEADER = "X-Muster-Instance"  # which process of the agent asks: the `instance_id` of its heartbeats
 LEASE_SEQ_HEADER = "X-Lease-Seq"  # on log and artifact requests, whose bodies are raw
 LEASE_TOKEN_HEADER = "X-Lease-Token"
 CHUNK_CRC_HEADER = "X-Chunk-CRC32"  # zlib.crc32 of the body, 8 lower-case hex digits
@@ -99,6 +100,7 @@ class Code:
     TOO_LARGE = "too_large"  # 413
     BAD_RANGE = "bad_range"  # 416 on /log: rewind to X-Log-Size
     BAD_MESSAGE = "bad_message"  # 422
+    UNPROVEN = "unproven"  # 425: beat, and ask again; another process of this agent may hold the task
     UPGRADE = "upgrade"  # 426: this protocol version is no longer spoken
     SLOW_DOWN = "slow_down"  # 429, 503: see Retry-After
 
@@ -173,7 +175,8 @@ class AgentEvent(Message):
 @dataclass
 class HeartbeatRequest(Message):
     """POST HEARTBEAT. Renews the leases of `running`. A new instance_id takes over at once (the agent was
-    restarted). One that was taken over from, and by `heard` lives on, is a second copy: 409 session_conflict."""
+    restarted); unless it `continues` the one before, it is heard only about tasks that it was given itself, for 30 s.
+    One that was taken over from, and by `heard` lives on, is a second copy: 409 session_conflict."""
 
     instance_id: str
     seq: int  # grows with every attempt of this instance
@@ -190,6 +193,9 @@ class HeartbeatRequest(Message):
     trust: dict[str, int] = field(default_factory=dict)  # versions held: {"root": n, "revoked": n}
     facts: dict[str, Any] = field(default_factory=dict)
     heard: str = ""  # server_time of the last answer that this instance got
+    continues: list[str] = field(
+        default_factory=list
+    )  # instances before this one of which it is sure that they are gone
 
 
 @dataclass

@@ -3,6 +3,7 @@
 agent.json   server, agent id, credential         trust.json     pinned signing keys, withdrawn files
 install_id   made once, survives re-enrolment     versions.json  newest signed version seen, by name
 policy.json  the host's own rules, by its admin   started        ids of tasks that were ever started here
+processes.json  the last ones that held the lock, and where
 queue/ rejected/ (spool.py)   tasks/ (folder.py)   plugins/   code/   update/
 """
 
@@ -13,11 +14,12 @@ import stat
 from dataclasses import asdict, dataclass, fields
 from typing import Optional
 
-from . import trust
-from .disk import read_json, write_json, write_private
+from . import tree, trust
+from .disk import place, read_json, write_json, write_private
 from .verify import Versions
 
 STARTED_KEPT = 5000
+PROCESSES_KEPT = 5
 
 
 class NotEnrolled(Exception):
@@ -72,6 +74,18 @@ class WorkDir:
         except OSError:
             with open(self.path("agent.lock"), "rb") as file:
                 return int(file.read() or 0) or None
+
+    def succeed(self, instance_id: str) -> list[str]:
+        """This process, which has the lock, is the agent's newest. Answers with those before it, which are gone; none
+        where this folder is a copy or the host was started anew: then they may live on in another place."""
+        here = {"boot_id": tree.boot_id(), "place": place(self.root)}
+        known = read_json(self.path("processes.json")) or {}
+        before = known["ids"] if known and known["here"] == here else []
+        try:
+            write_json(self.path("processes.json"), {"here": here, "ids": [instance_id, *before][:PROCESSES_KEPT]})
+        except OSError:  # a full disk; the next one will not be sure
+            pass
+        return before
 
     def install_id(self) -> str:
         try:

@@ -125,6 +125,8 @@ class Work:
 
     def _resume(self) -> None:
         """After a restart of the agent: whatever the folder says has happened meanwhile."""
+        if self.folder.copied and self.folder.record is None:
+            raise Withdrawn("not here: this work dir is a copy, and the agent of the other one has it")
         if not self.folder.has("permit"):
             raise Withdrawn("given back, the agent was restarted before the start", give_back=True)
         resumed = getattr(KINDS.get(self.task.type), "resumed", None)
@@ -230,7 +232,8 @@ class Work:
             self.runner.close()
         ended = self.folder.record
         if ended is None:
-            ended = dataclasses.replace(report.lost(self.folder), escaped=attach.kill_strays(self.task_id))
+            escaped = attach.kill_strays(self.task_id) if self.folder.same_boot else 0
+            ended = dataclasses.replace(report.lost(self.folder), escaped=escaped)
         self._end(ended)
 
     def _end(self, ended: Optional[ExitRecord]) -> None:

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, g, jsonify
 
 from webapp import clock
 from webapp.agent_api import bodies, ends, handout, refusals
-from webapp.agent_api.auth import actor, for_agents, own_task, writing
+from webapp.agent_api.auth import actor, for_agents, own_task, require_its_process, writing
 from webapp.agent_api.refusals import refuse
 from webapp.agents import quiet
 from webapp.agents.models import Agent
@@ -45,6 +45,7 @@ Answer = Response | tuple[Any, int]
 def claim() -> Answer:
     message, _ = bodies.read(ClaimRequest)
     _require_claiming(message)
+    require_its_process(None)
     if g.agent.state == State.PAUSED or not _something_waits(message.claim_id):
         return "", 204
     writing()
