@@ -1,8 +1,13 @@
 """The packed program: one file, the same bytes every time, nothing but the standard library."""
 
 import ast
+import plistlib
+import shutil
+import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 import workers.agent
 from tests.agent.conftest import PYTHON
@@ -62,8 +67,19 @@ def test_paths_with_blanks_and_percent_signs_are_quoted():
     assert 'ExecStart="/opt/my agent/100%%/a.pyz"\n' in unit
 
 
-def test_the_launchd_job_is_well_formed():
-    from xml.etree import ElementTree
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="this host has no systemd to ask")
+def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path):
+    unit = tmp_path / "muster-agent.service"
+    command = [PYTHON, "-I", '/opt/my "agent"/100% $HOME.pyz', "run", "--work-dir", "/var/lib/my agent"]
+    unit.write_text(service.systemd_unit(command))
+    said = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert unit.name not in said.stderr  # of other units of this host there may be much to say
 
-    job = ElementTree.fromstring(service.launchd_job(["/usr/bin/python3", "-I", "/opt/a & b.pyz"], "/opt/a & b.log"))
-    assert {"/opt/a & b.pyz", "/opt/a & b.log"} <= {node.text for node in job.iter("string")}
+
+def test_launchd_reads_the_job_as_it_is_meant():
+    command = ["/usr/bin/python3", "-I", "/opt/<a> & b.pyz", "run", "--work-dir", '/opt/"a" b']
+    job = plistlib.loads(service.launchd_job(command, "/opt/a & b.log").encode())
+    assert job == {
+        "Label": "muster.agent", "ProgramArguments": command, "RunAtLoad": True, "KeepAlive": {"SuccessfulExit": False},
+        "AbandonProcessGroup": True, "StandardErrorPath": "/opt/a & b.log",
+    }  # fmt: skip

@@ -31,7 +31,7 @@ class Totals(NamedTuple):
     sizes: dict[str, int]
     sha256: dict[str, str]
     dropped_bytes: int
-    error: str | None  # why output could not be written, e.g. a full disk
+    error: OSError | None  # why output could not be written, e.g. a full disk
 
 
 class Capture:
@@ -55,7 +55,7 @@ class Capture:
         self._streams = {number: _Stream(folder / name) for number, name in NAMES.items()}
         self._index = _Index(folder / "index")
         self._dropped = 0
-        self._error: str | None = None
+        self._error: OSError | None = None
         self._selector: selectors.BaseSelector | None = None
         self.readers: dict[int, Callable[[], bool]] = {}
         self.ends: list[int] = []
@@ -150,7 +150,7 @@ class Capture:
             stream.append(data)
             self._index.add(int((time.monotonic() - self._start) * 1000), number, offset, len(data))
         except OSError as error:  # the child goes on; what it did is worth more than what it said
-            self._error = error.strerror
+            self._error = error
             self._dropped += offset + len(data) - stream.size
 
 

@@ -90,7 +90,9 @@ class Supervisor:
                 file = RecordFile(self.job.record)
                 self.capture = Capture(self.job.output, self.job.max_output, self.job.mask)
             except OSError as error:
-                return ExitRecord(NEVER_STARTED, reason=_storage_reason(error), error=f"no place for output: {error}")
+                return ExitRecord(
+                    NEVER_STARTED, reason=_storage_reason(error, "spawn_failed"), error=f"no place for output: {error}"
+                )
             escaped, totals = self._run(), self.capture.close()
             record = self._conclude(escaped, self._tidied(totals), started, began)
             try:
@@ -113,7 +115,7 @@ class Supervisor:
             if self.job.tidy is not None:
                 self.job.tidy()
         except OSError as error:
-            return totals._replace(error=totals.error or str(error))
+            return totals._replace(error=totals.error or error)
         return totals
 
     def _listen(self) -> None:
@@ -234,7 +236,8 @@ class Supervisor:
         if exit_code and not told and self._out_of_memory(max_rss):
             told = {"reason": "memory_limit", "error": f"needed more than {self.job.memory} bytes of memory"}
         if totals.error and not told:
-            told = {"reason": "disk_full", "error": f"output could not be kept: {totals.error}"}
+            reason = _storage_reason(totals.error, "internal_error")
+            told = {"reason": reason, "error": f"output could not be kept: {totals.error}"}
         return ExitRecord(
             exit_code=exit_code,
             signal=-status if status is not None and status < 0 else None,
@@ -265,8 +268,11 @@ class Supervisor:
         return _last_words(self.job.output / "stderr").endswith(_NO_MEMORY)
 
 
-def _storage_reason(error: OSError) -> str:
-    return "disk_full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "spawn_failed"
+_NO_ROOM = {errno.ENOSPC: "disk_full", errno.EDQUOT: "disk_full", errno.EFBIG: "resource_limit"}
+
+
+def _storage_reason(error: OSError, otherwise: str) -> str:
+    return _NO_ROOM.get(error.errno or 0, otherwise)
 
 
 _NO_MEMORY = ("MemoryError", "Cannot allocate memory", "std::bad_alloc", "out of memory", "memory exhausted")

@@ -99,9 +99,19 @@ def test_output_that_cannot_be_stored_is_told_and_the_child_goes_on(supervised):
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
     argv = [sys.executable, "-c", "import os\nfor n in range(10): os.write(1, b'x' * 50_000)"]
     ended = supervised.start_with(repr({"argv": argv}), limit).ended()
-    assert (ended.exit_code, ended.reason, ended.sizes["stdout"]) == (0, "disk_full", 100_000)
+    assert (ended.exit_code, ended.reason, ended.sizes["stdout"]) == (0, "resource_limit", 100_000)
     assert ended.dropped_bytes == 400_000
     assert os.path.getsize(supervised.folder / "stdout") == 100_000
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"), [("ENOSPC", "disk_full"), ("EDQUOT", "disk_full"), ("EIO", "internal_error")]
+)
+def test_files_that_cannot_be_tidied_are_told_with_the_right_reason(supervised, error, reason):
+    tidy = f"import errno, os\ndef tidy():\n    raise OSError(errno.{error}, os.strerror(errno.{error}), 'out/a')\n"
+    ended = supervised.start_with("{'argv': ['true'], 'tidy': tidy}", tidy).ended()
+    assert (ended.exit_code, ended.reason) == (0, reason)
+    assert ended.error.startswith("output could not be kept: ") and ended.error.endswith("'out/a'")
 
 
 def test_a_long_report_is_cut_and_arrives(supervised):
