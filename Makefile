@@ -17,7 +17,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { command -v "$$p"; break; }; done)
 
 .DEFAULT_GOAL := help
-.PHONY: help run faults test check bench storm browser lock
+.PHONY: help run faults test check bench storm browser words migration lock
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ test: $(VENV)/dev.stamp ## run the tests on both databases and in Chromium (ARGS
 faults: $(VENV)/dev.stamp ## kill processes at every crash point, and count what was lost
 	@$(BIN)/python -m pytest tests/faults $(ARGS)
 
-check: $(VENV)/dev.stamp ## lint, types, import arrows, templates, migrations in step, locks
+check: $(VENV)/dev.stamp ## lint, types, import arrows, templates, migrations and catalogues in step, locks
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -40,6 +40,7 @@ check: $(VENV)/dev.stamp ## lint, types, import arrows, templates, migrations in
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/muster migrate --check
 	@if grep -nE '://|--(extra-)?index-url|--find-links' requirements*.lock; then \
+	$(BIN)/python -m tests.words --check
 		echo "The locks must not name where packages come from: use make lock." >&2; exit 1; fi
 
 bench: $(VENV)/dev.stamp ## measure against the budgets (ONLY=list)
@@ -52,6 +53,14 @@ browser: $(VENV)/dev.stamp ## run only the tests in Chromium (MUSTER_FULL=1: axe
 	@$(BIN)/python -m pytest tests/pages -n $(WORKERS) $(ARGS)
 
 lock: | $(BIN)/python ## write the lock files anew from pyproject.toml
+words: $(VENV)/dev.stamp ## bring the catalogues of all languages in step with the sources (ADD=nl: one more language)
+	@$(BIN)/python -m tests.words $(if $(ADD),--add $(ADD))
+
+migration: $(VENV)/dev.stamp ## write what the models have and the migrations have not as the next one (NAME="agents have a colour")
+	@test -n "$(NAME)" || { echo 'It needs a name: make migration NAME="agents have a colour"' >&2; exit 1; }
+	@$(BIN)/python -m migrations.revise "$(NAME)"
+	@$(BIN)/ruff format --quiet migrations
+
 	@$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock

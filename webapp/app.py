@@ -32,6 +32,7 @@ from webapp.agent_api import gate as agents_gate
 from webapp.config import Settings
 from webapp.db import db as database
 from webapp.errors import Problem
+from webapp.language import _
 
 # Every feature's views, by name: each module has a blueprint `bp`.
 FEATURES = (
@@ -161,7 +162,7 @@ def ask_for_password() -> Response | None:
     if not principal.must_change_password:
         return None
     if errors.speaks_json():
-        raise Problem(403, "Choose your own password first, at /me/password")
+        raise Problem(403, _("Choose your own password first, at /me/password"))
     if htmx.wanted():
         return Response("", 401, {"HX-Redirect": "/me/password"})
     return redirect("/me/password", 303)  # type: ignore[return-value]

@@ -11,6 +11,7 @@ from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 
 from webapp import htmx
+from webapp.language import _
 from webapp.refusal import Problem as Problem  # views raise it, too
 from webapp.refusal import Refused, SignInNeeded
 from webapp.security import SAFE, here
@@ -107,11 +108,13 @@ def _of_werkzeug(error: HTTPException) -> Response:
 
 def _detail(status: int) -> str:
     if status == 404:
-        return "There is no such page. It may have been deleted, or the address has a mistake"
+        return _("There is no such page. It may have been deleted, or the address has a mistake")
     if status == 413:
-        return f"The upload is too big. The limit is {current_app.config['MAX_CONTENT_LENGTH'] // 2**20} MB"
+        return _(
+            "The upload is too big. The limit is %(size)s MB", size=current_app.config["MAX_CONTENT_LENGTH"] // 2**20
+        )
     if status == 400 and request.is_json:
-        return "The body is not the JSON that it should be"
+        return _("The body is not the JSON that it should be")
     return ""
 
 
@@ -120,10 +123,12 @@ def _database_away(error: Exception) -> Response:
         return _unexpected(error)
     log.warning("the database does not answer", error=str(getattr(error, "orig", error)))
     asked = request.method in SAFE
-    text = (
-        f"The database did not answer. {'' if asked else 'Nothing was changed. '}Try again in {RETRY_SECONDS} seconds"
-    )
-    title = "This page could not be loaded" if asked else ""
+    text = _("The database did not answer. Try again in %(seconds)s seconds", seconds=RETRY_SECONDS)
+    if not asked:
+        text = _(
+            "The database did not answer. Nothing was changed. Try again in %(seconds)s seconds", seconds=RETRY_SECONDS
+        )
+    title = _("This page could not be loaded") if asked else ""
     return answer(Problem(503, text, title, headers={"Retry-After": str(RETRY_SECONDS)}))
 
 
@@ -137,12 +142,14 @@ def _collided(error: sqlalchemy.exc.IntegrityError) -> Response:
     """Two people took the same name at the same moment. Every other broken rule of the database is our fault."""
     if getattr(error.orig, "sqlstate", "") != "23505" and "UNIQUE" not in str(error.orig):
         return _unexpected(error)
-    return answer(Problem(409, "Somebody else did the same at the same moment. Look at the list before you try again"))
+    return answer(
+        Problem(409, _("Somebody else did the same at the same moment. Look at the list before you try again"))
+    )
 
 
 def _unexpected(error: Exception) -> Response:
     log.exception("a request failed", path=request.path, exc_info=error)
-    text = f"Something failed on our side. Nothing was changed. Reference {reference()}"
+    text = _("Something failed on our side. Nothing was changed. Reference %(reference)s", reference=reference())
     try:
         return answer(Problem(500, text, reference=reference()))
     except Exception:  # the page that tells of it may be what is broken

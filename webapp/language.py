@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import gettext as catalogues
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import cache, lru_cache
 from pathlib import Path
@@ -61,6 +62,16 @@ def current() -> str:
 def speak(code: str) -> None:
     """From here on, in this thread."""
     _words.set(words_of(code))
+
+
+@contextmanager
+def in_english() -> Iterator[None]:
+    """For what is stored: others read it, too."""
+    before = _words.set(None)
+    try:
+        yield
+    finally:
+        _words.reset(before)
 
 
 @cache

@@ -10,6 +10,7 @@ from werkzeug.routing import MapAdapter, RequestRedirect
 
 from webapp.access.permissions import Permission as P
 from webapp.access.principal import Principal
+from webapp.language import N_
 
 
 class Item(NamedTuple):
@@ -21,53 +22,54 @@ class Item(NamedTuple):
 
 MENU: dict[str, tuple[Item, ...]] = {
     "Work": (
-        Item("Dashboard", "/", "dashboard", P.TASKS_READ),
-        Item("Tasks", "/tasks", "tasks", P.TASKS_READ),
-        Item("Ad hoc", "/adhoc", "adhoc", P.TASKS_COMMAND),
+        Item(N_("Dashboard"), "/", "dashboard", P.TASKS_READ),
+        Item(N_("Tasks"), "/tasks", "tasks", P.TASKS_READ),
+        Item(N_("Ad hoc"), "/adhoc", "adhoc", P.TASKS_COMMAND),
     ),
     "Fleet": (
-        Item("Agents", "/agents", "agents", P.AGENTS_READ),
-        Item("Plugins", "/plugins", "plugins", P.PLUGINS_READ),
-        Item("Test library", "/library", "library", P.LIBRARY_READ),
-        Item("Calendars", "/calendars", "calendars", P.CALENDARS_READ),
+        Item(N_("Agents"), "/agents", "agents", P.AGENTS_READ),
+        Item(N_("Plugins"), "/plugins", "plugins", P.PLUGINS_READ),
+        Item(N_("Test library"), "/library", "library", P.LIBRARY_READ),
+        Item(N_("Calendars"), "/calendars", "calendars", P.CALENDARS_READ),
     ),
     "Data": (
-        Item("Objects", "/objects", "objects", P.OBJECTS_READ),
-        Item("Object sets", "/object-sets", "object-sets", P.OBJECTS_READ),
-        Item("Files", "/files", "files", P.FILES_READ),
-        Item("Findings", "/findings", "findings", P.RULES_READ),
-        Item("Reports", "/reports", "reports", P.REPORTS_READ),
+        Item(N_("Objects"), "/objects", "objects", P.OBJECTS_READ),
+        Item(N_("Object sets"), "/object-sets", "object-sets", P.OBJECTS_READ),
+        Item(N_("Files"), "/files", "files", P.FILES_READ),
+        Item(N_("Findings"), "/findings", "findings", P.RULES_READ),
+        Item(N_("Reports"), "/reports", "reports", P.REPORTS_READ),
     ),
     "Rules": (
-        Item("Business rules", "/rules", "rules", P.RULES_READ),
-        Item("Alerts", "/alerts", "alerts", P.ALERTS_READ),
+        Item(N_("Business rules"), "/rules", "rules", P.RULES_READ),
+        Item(N_("Alerts"), "/alerts", "alerts", P.ALERTS_READ),
     ),
     "Admin": (
-        Item("Users", "/admin/users", "users", P.USERS_READ),
-        Item("Roles", "/admin/roles", "roles", P.USERS_READ),
-        Item("Organizations", "/admin/organizations", "organizations", P.SETTINGS_READ),
-        Item("Integrations", "/admin/integrations", "integrations", P.INTEGRATIONS_READ),
-        Item("Audit log", "/admin/audit", "audit", P.AUDIT_READ),
-        Item("Import/Export", "/admin/transfer", "transfer", P.DEFINITIONS_READ),
-        Item("System", "/admin/system", "system", P.SETTINGS_READ),
-        Item("Settings", "/admin/settings", "settings", P.SETTINGS_READ),
+        Item(N_("Users"), "/admin/users", "users", P.USERS_READ),
+        Item(N_("Roles"), "/admin/roles", "roles", P.USERS_READ),
+        Item(N_("Organizations"), "/admin/organizations", "organizations", P.SETTINGS_READ),
+        Item(N_("Integrations"), "/admin/integrations", "integrations", P.INTEGRATIONS_READ),
+        Item(N_("Audit log"), "/admin/audit", "audit", P.AUDIT_READ),
+        Item(N_("Import/Export"), "/admin/transfer", "transfer", P.DEFINITIONS_READ),
+        Item(N_("System"), "/admin/system", "system", P.SETTINGS_READ),
+        Item(N_("Settings"), "/admin/settings", "settings", P.SETTINGS_READ),
     ),
 }
 
 # Pages that share a place in the menu.
 TABS: dict[str, tuple[Item, ...]] = {
     "tasks": (
-        Item("Activity", "/tasks", "tasks", P.TASKS_READ),
-        Item("Definitions", "/tasks/definitions", "definitions", P.DEFINITIONS_READ),
-        Item("Groups", "/tasks/groups", "groups", P.DEFINITIONS_READ),
-        Item("Schedules", "/tasks/schedules", "schedules", P.SCHEDULES_READ),
+        Item(N_("Activity"), "/tasks", "tasks", P.TASKS_READ),
+        Item(N_("Definitions"), "/tasks/definitions", "definitions", P.DEFINITIONS_READ),
+        Item(N_("Groups"), "/tasks/groups", "groups", P.DEFINITIONS_READ),
+        Item(N_("Schedules"), "/tasks/schedules", "schedules", P.SCHEDULES_READ),
     ),
     "me": (
-        Item("Profile", "/me", "user", None),
-        Item("Appearance", "/me/appearance", "appearance", None),
-        Item("Password", "/me/password", "lock", None),
-        Item("API tokens", "/me/tokens", "tokens", None),
-        Item("Sessions", "/me/sessions", "sessions", None),
+        Item(N_("Profile"), "/me", "user", None),
+        Item(N_("Appearance"), "/me/appearance", "appearance", None),
+        Item(N_("Password"), "/me/password", "lock", None),
+        Item(N_("API tokens"), "/me/tokens", "tokens", None),
+        Item(N_("Notifications"), "/me/notifications", "bell", None),
+        Item(N_("Sessions"), "/me/sessions", "sessions", None),
     ),
 }
 

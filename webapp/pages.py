@@ -156,7 +156,7 @@ def templates_version() -> str:
 def broker_away() -> Banner | None:
     if queue.away_since() is None:
         return None
-    return Banner("warning", "Redis is not reachable, so new tasks wait in the database. They start when it returns")
+    return Banner("warning", _("Redis is not reachable, so new tasks wait in the database. They start when it returns"))
 
 
 def thousands(number: int) -> str:

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+from webapp.language import N_, _
+
 TITLES = {
-    400: "This request cannot be read",
-    401: "Sign in to continue",
-    403: "You may not do this",
-    404: "There is nothing here",
-    405: "This page does not take that",
-    409: "This has changed",
-    413: "This is too big",
-    415: "This kind of content is not taken here",
-    422: "There is a problem",
-    429: "Too many requests",
-    500: "Something failed on our side",
-    503: "Muster is not ready",
+    400: N_("This request cannot be read"),
+    401: N_("Sign in to continue"),
+    403: N_("You may not do this"),
+    404: N_("There is nothing here"),
+    405: N_("This page does not take that"),
+    409: N_("This has changed"),
+    413: N_("This is too big"),
+    415: N_("This kind of content is not taken here"),
+    422: N_("There is a problem"),
+    429: N_("Too many requests"),
+    500: N_("Something failed on our side"),
+    503: N_("Muster is not ready"),
 }
 
 
@@ -38,7 +40,7 @@ class Problem(Exception):
         super().__init__(detail or title)
         self.status, self.errors = status, errors or []
         self.detail = detail or ". ".join(error["message"] for error in self.errors)
-        self.title = title or TITLES.get(status, "This did not work")
+        self.title = title or _(TITLES.get(status, N_("This did not work")))
         self.headers = headers or {}
         self.facts = facts
 
@@ -49,4 +51,4 @@ class Problem(Exception):
 
 class SignInNeeded(Problem):
     def __init__(self) -> None:
-        super().__init__(401, "Sign in to continue", headers={"WWW-Authenticate": 'Bearer realm="Muster"'})
+        super().__init__(401, _("Sign in to continue"), headers={"WWW-Authenticate": 'Bearer realm="Muster"'})

@@ -16,6 +16,7 @@ from flask import Flask, Request, Response, current_app, g, request, session
 from flask_login import current_user
 
 from webapp import queue
+from webapp.language import N_, _
 from webapp.refusal import Problem
 
 SAFE = ("GET", "HEAD", "OPTIONS")
@@ -33,7 +34,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), microphone=(), geolocation=(), payment=(), usb=()",
 }
 MASK = f"form-token-{secrets.token_hex(16)}"  # where a form token is to stand
-TOO_OLD = "This page is too old. Reload it, then try again"
+TOO_OLD = N_("This page is too old. Reload it, then try again")
 
 
 def init(app: Flask) -> None:
@@ -55,7 +56,7 @@ def check_origin() -> None:
     if request.method in SAFE or _exempt(request):
         return
     if not (_same_site(request) and hmac.compare_digest(_token_given(request).encode(), csrf_token().encode())):
-        raise Problem(403, TOO_OLD, title="This page is too old")
+        raise Problem(403, _(TOO_OLD), title=_("This page is too old"))
 
 
 def csrf_token() -> str:
@@ -134,8 +135,10 @@ def enforce(limits: Iterable[tuple[Limit, str]]) -> None:
 
 
 def too_many(seconds: int) -> Problem:
-    how_long = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} minutes"
-    return Problem(429, f"Too many requests. Try again in {how_long}", headers={"Retry-After": str(seconds)})
+    text = _("Too many requests. Try again in %(seconds)s s", seconds=seconds)
+    if seconds >= 120:
+        text = _("Too many requests. Try again in %(minutes)s minutes", minutes=math.ceil(seconds / 60))
+    return Problem(429, text, headers={"Retry-After": str(seconds)})
 
 
 class Counts:

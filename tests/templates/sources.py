@@ -28,6 +28,7 @@ def environment(loader: jinja2.BaseLoader | None = None) -> jinja2.Environment:
         extensions=["jinja2.ext.i18n"],
     )
     made.install_null_translations(newstyle=True)  # type: ignore[attr-defined]
+    made.globals["language"] = lambda: "en"
     return made
 
 

@@ -27,6 +27,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from webapp import language
 from webapp.access import passwords, prefs, queries
 from webapp.access.permissions import Permission
+from webapp.language import N_, _
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
@@ -50,7 +51,7 @@ def lowered(text: str | None) -> str:
 class PermissionsForm(FlaskForm):
     """Any permissions of those that are offered, as boxes."""
 
-    permissions = SelectMultipleField("Permissions", widget=ListWidget(), option_widget=CheckboxInput())
+    permissions = SelectMultipleField(N_("Permissions"), widget=ListWidget(), option_widget=CheckboxInput())
 
     def offer(self, permissions: Iterable[Permission]) -> None:
         self.permissions.choices = choices({str(p): p.verb for p in permissions})
@@ -70,18 +71,18 @@ class Password(PasswordField):
 
 class LoginForm(FlaskForm):
     username = StringField(
-        "User name", [InputRequired("Enter your user name")], [stripped],
+        N_("User name"), [InputRequired(N_("Enter your user name"))], [stripped],
         render_kw={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false", "autofocus": True},
     )  # fmt: skip
-    password = Password("Password", "current-password", "Enter your password")
+    password = Password(N_("Password"), "current-password", N_("Enter your password"))
     next = HiddenField()
 
 
 class NewPasswordForm(FlaskForm):
     """`about`: what others know of the person, which their password must not be."""
 
-    password = Password("New password", "new-password", "Enter the new password")
-    again = Password("The same again", "new-password", "Enter the new password twice")
+    password = Password(N_("New password"), "new-password", N_("Enter the new password"))
+    again = Password(N_("The same again"), "new-password", N_("Enter the new password twice"))
     about: Iterable[str] = ()
 
     def validate_password(self, field: Field) -> None:
@@ -90,50 +91,56 @@ class NewPasswordForm(FlaskForm):
 
     def validate_again(self, field: Field) -> None:
         if field.data != self.password.data:
-            raise ValidationError("This is not the same password")
+            raise ValidationError(_("This is not the same password"))
 
 
 class ChangePasswordForm(NewPasswordForm):
-    current = Password("Current password", "current-password", "Enter your current password")
+    current = Password(N_("Current password"), "current-password", N_("Enter your current password"))
 
 
 class ProfileForm(FlaskForm):
-    name = StringField("Name", [Length(max=120, message="Use 120 characters at most")], [stripped])
-    email = StringField("E-mail", [Optional(), Length(max=254)], [stripped], render_kw={"type": "email"})
+    name = StringField(N_("Name"), [Length(max=120, message=N_("Use 120 characters at most"))], [stripped])
+    email = StringField(N_("E-mail"), [Optional(), Length(max=254)], [stripped], render_kw={"type": "email"})
 
     def validate_email(self, field: Field) -> None:
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", field.data):
-            raise ValidationError("Enter an e-mail address, like ana@example.com")
+            raise ValidationError(_("Enter an e-mail address, like ana@example.com"))
 
 
 class AppearanceForm(FlaskForm):
     """`language` is there only where there is more than one."""
 
-    language = SelectField("Language")
-    theme = RadioField("Theme", choices=choices({"system": "As the system", "light": "Light", "dark": "Dark"}))
-    density = RadioField("Rows", choices=choices({"comfortable": "Comfortable", "compact": "Compact"}))
-    live = RadioField("Live updates", choices=choices(PERIODS))
-    times = RadioField("Times", choices=choices({"relative": "4 minutes ago", "absolute": "21 Nov 2026, 07:31"}))
-    tz = SelectField("Time zone")
-    shortcuts = BooleanField("Single-key shortcuts")
+    language = SelectField(N_("Language"))
+    theme = RadioField(
+        N_("Theme"), choices=choices({"system": N_("As the system"), "light": N_("Light"), "dark": N_("Dark")})
+    )
+    density = RadioField(N_("Rows"), choices=choices({"comfortable": N_("Comfortable"), "compact": N_("Compact")}))
+    live = RadioField(N_("Live updates"), choices=choices(PERIODS))
+    times = RadioField(
+        N_("Times"), choices=choices({"relative": N_("4 minutes ago"), "absolute": "21 Nov 2026, 07:31"})
+    )
+    tz = SelectField(N_("Time zone"))
+    shortcuts = BooleanField(N_("Single-key shortcuts"))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)
         self.offer(current_app.extensions["languages"])
-        self.tz.choices = choices({"browser": "As the browser"} | {zone: zone for zone in sorted(prefs.zones())})
+        self.tz.choices = choices({"browser": N_("As the browser")} | {zone: zone for zone in sorted(prefs.zones())})
 
     def offer(self, languages: Sequence[str]) -> None:
         if len(languages) == 1:
             del self.language
             return
         named = {code: language.own_name(code) for code in languages}
-        self.language.choices = choices({"": "As the browser"} | named)
+        self.language.choices = choices({"": N_("As the browser")} | named)
 
 
 class TokenForm(PermissionsForm):
-    name = StringField("Name", [InputRequired("Name the program that will use it"), Length(max=120)], [stripped])
-    organization = SelectField("Organization", coerce=int)
-    expires = SelectField("Expires after", choices=choices(LIVES), default="90")
+    name = StringField(
+        N_("Name"), [InputRequired(N_("Name the program that will use it")), Length(max=120)], [stripped]
+    )
+    organization = SelectField(N_("Organization"), coerce=int)
+    expires = SelectField(N_("Expires after"), choices=choices(LIVES), default="90")
 
     def offer_all(self, organizations: Mapping[int, str], permissions: Iterable[Permission]) -> None:
         self.organization.choices = choices(organizations)
@@ -141,7 +148,7 @@ class TokenForm(PermissionsForm):
 
     def validate_permissions(self, field: Field) -> None:
         if not field.data:
-            raise ValidationError("Choose at least one permission")
+            raise ValidationError(_("Choose at least one permission"))
 
     @property
     def life(self) -> timedelta:
@@ -150,47 +157,47 @@ class TokenForm(PermissionsForm):
 
 class UserForm(ProfileForm):
     username = StringField(
-        "User name", [InputRequired("Enter a user name")], [lowered], render_kw={"autocapitalize": "none"}
+        N_("User name"), [InputRequired(N_("Enter a user name"))], [lowered], render_kw={"autocapitalize": "none"}
     )
-    role = SelectField("Role", coerce=int)
+    role = SelectField(N_("Role"), coerce=int)
 
     def validate_username(self, field: Field) -> None:
         if not NAME.fullmatch(field.data):
-            raise ValidationError("Use small letters, digits, and . _ - @, like ana.silva")
+            raise ValidationError(_("Use small letters, digits, and . _ - @, like ana.silva"))
         if queries.user_by_name(field.data):
-            raise ValidationError(f"The user name {field.data} is taken. Choose another one")
+            raise ValidationError(_("The user name %(data)s is taken. Choose another one", data=field.data))
 
 
 class MembershipForm(FlaskForm):
-    role = SelectField("Role", coerce=int)
+    role = SelectField(N_("Role"), coerce=int)
 
 
 class RoleForm(PermissionsForm):
-    name = StringField("Name", [InputRequired("Enter a name"), Length(max=64)], [stripped])
+    name = StringField(N_("Name"), [InputRequired(N_("Enter a name")), Length(max=64)], [stripped])
 
 
 class OrganizationForm(FlaskForm):
-    name = StringField("Name", [InputRequired("Enter a name"), Length(max=120)], [stripped])
+    name = StringField(N_("Name"), [InputRequired(N_("Enter a name")), Length(max=120)], [stripped])
 
 
 class NewOrganizationForm(OrganizationForm):
     slug = StringField(
-        "Short name", [InputRequired("Enter a short name")], [lowered], render_kw={"autocapitalize": "none"}
+        N_("Short name"), [InputRequired(N_("Enter a short name"))], [lowered], render_kw={"autocapitalize": "none"}
     )
 
     def validate_slug(self, field: Field) -> None:
         if not SLUG.fullmatch(field.data):
-            raise ValidationError("Use small letters, digits and hyphens, like acme-labs")
+            raise ValidationError(_("Use small letters, digits and hyphens, like acme-labs"))
         if queries.organization_by_slug(field.data):
-            raise ValidationError(f"The short name {field.data} is taken. Choose another one")
+            raise ValidationError(_("The short name %(data)s is taken. Choose another one", data=field.data))
 
 
 class AuditForm(FlaskForm):
     class Meta:
         csrf = False
 
-    q = StringField("Search", [Optional()], [stripped])
-    actor = StringField("Who", [Optional()], [stripped])
-    action = StringField("Action", [Optional()], [stripped])
-    since = DateTimeLocalField("Since", [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
-    until = DateTimeLocalField("Until", [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+    q = StringField(N_("Search"), [Optional()], [stripped])
+    actor = StringField(N_("Who"), [Optional()], [stripped])
+    action = StringField(N_("Action"), [Optional()], [stripped])
+    since = DateTimeLocalField(N_("Since"), [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])
+    until = DateTimeLocalField(N_("Until"), [Optional()], format=["%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"])

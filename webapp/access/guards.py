@@ -16,6 +16,7 @@ from webapp.access.models import Membership, Role, User
 from webapp.access.permissions import Permission
 from webapp.access.principal import Principal, principal
 from webapp.db import OrgScoped, Scope, db, scope_to, system_scope
+from webapp.language import _, ngettext
 from webapp.refusal import Problem, SignInNeeded
 from webapp.security import SAFE
 
@@ -116,14 +117,21 @@ def choose_organization(slug: str | None, permission: Permission) -> int:
     if not allowed:
         raise forbidden(permission)
     if len(allowed) > 1:
-        raise Problem(422, errors=[{"field": "organization", "message": "Choose an organization"}])
+        raise Problem(422, errors=[{"field": "organization", "message": _("Choose an organization")}])
     return _write_to(next(iter(allowed)))
 
 
 def missing(model: type[Any], key: dict[str, Any]) -> Problem:
     noun = model.__tablename__.replace("_", " ")
     name = str(next(iter(key.values())))[:60]
-    return Problem(404, f"There is no {noun} {name} in the organizations you can see. It may have been deleted")
+    return Problem(
+        404,
+        _(
+            "There is no %(noun)s %(name)s in the organizations you can see. It may have been deleted",
+            noun=noun,
+            name=name,
+        ),
+    )
 
 
 def forbidden(permission: Permission | None = None, org_id: int | None = None) -> Problem:
@@ -189,18 +197,24 @@ def _write_to(organization_id: int) -> int:
 def _named_organization(slug: str, permission: Permission) -> int:
     org = next((org for org in principal.orgs if slug in (org.slug, str(org.id))), None)
     if org is None:
-        message = f"There is no organization {slug[:60]} that you can see"
+        message = _("There is no organization %(name)s that you can see", name=slug[:60])
         raise Problem(422, errors=[{"field": "organization", "message": message}])
     may(permission, org_id=org.id)
     return _write_to(org.id)
 
 
 def _why(permission: Permission | None, org_id: int | None) -> str:
-    words = permission.words if permission else "do this"
+    words = _(permission.words) if permission else _("do this")
     org = next((org for org in principal.orgs if org.id == org_id), None)
     if org is None:
-        return f"You cannot {words}. Your role does not include it"
-    return f"You cannot {words} in {org.name}. Your role is {org.role}.{_who_can_help(org.id)}"
+        return _("You cannot %(words)s. Your role does not include it", words=words)
+    text = _(
+        "You cannot %(words)s in %(organization)s. Your role is %(role)s.",
+        words=words,
+        organization=org.name,
+        role=org.role,
+    )
+    return f"{text} {_who_can_help(org.id)}".rstrip()
 
 
 def _who_can_help(org_id: int) -> str:
@@ -215,8 +229,15 @@ def _who_can_help(org_id: int) -> str:
     names = [user.display_name for user, role in rows if Permission.USERS_WRITE in role.permissions]
     if not names:
         return ""
-    others = {0: "", 1: " and 1 other"}.get(len(names) - 1, f" and {len(names) - 1} others")
-    return f" {names[0]}{others} can change roles"
+    others = len(names) - 1
+    if not others:
+        return _("%(name)s can change roles", name=names[0])
+    return ngettext(
+        "%(name)s and %(num)s other can change roles",
+        "%(name)s and %(num)s others can change roles",
+        others,
+        name=names[0],
+    )
 
 
 def _write_down(permission: Permission | None, org_id: int | None) -> None:

@@ -13,6 +13,7 @@ from webapp.access.models import Membership, Organization, Role, User
 from webapp.access.permissions import ROLES, Permission
 from webapp.db import db, system_scope, writing_to
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 
 
@@ -76,7 +77,7 @@ def change_password(
 
 def disable(user: User, by: Actor, now: datetime) -> None:
     if user.superadmin and _superadmins() == 1:
-        raise Refused("last_superadmin", "This is the last superadmin. Make another one first")
+        raise Refused("last_superadmin", _("This is the last superadmin. Make another one first"))
     user.active = False
     sessions.end_all([user.id], now)
     _record(user, "user.disable", by, now)
@@ -125,7 +126,7 @@ def create_role(organization_id: int, name: str, permissions: Iterable[Permissio
 def edit_role(role: Role, name: str, permissions: Iterable[Permission], by: Actor, now: datetime) -> None:
     """Its people have the new rights from their next request on; nobody is signed out."""
     if role.builtin:
-        raise Refused("builtin", f"{role.name} comes with Muster. Make a role of your own instead")
+        raise Refused("builtin", _("%(name)s comes with Muster. Make a role of your own instead", name=role.name))
     before = {"name": role.name, "permissions": role.own}
     role.name, role.own = name, _stored(permissions)
     after = {"name": role.name, "permissions": role.own}
@@ -136,8 +137,7 @@ def edit_role(role: Role, name: str, permissions: Iterable[Permission], by: Acto
 def delete_role(role: Role, by: Actor, now: datetime) -> None:
     holders = db.session.scalar(sa.select(sa.func.count(Membership.id)).where(Membership.role_id == role.id))
     if role.builtin or holders:
-        raise Refused("in_use", f"{holders} people have the role {role.name}. Give them another one first"
-                      if holders else f"{role.name} comes with Muster and stays")  # fmt: skip
+        raise Refused("in_use", _("%(holders)s people have the role %(name)s. Give them another one first", holders=holders, name=role.name) if holders else _("%(name)s comes with Muster and stays", name=role.name))  # fmt: skip
     audit.record(role.organization_id, "role.delete", f"role {role.name}", by, now, {"permissions": role.own})
     db.session.delete(role)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from webapp.language import N_
+
 
 class Permission(StrEnum):
     TASKS_READ = "endpoints:tasks:read"
@@ -61,8 +63,7 @@ class Permission(StrEnum):
 
     @property
     def words(self) -> str:
-        """As a sentence about a person needs it: `You cannot delete tasks`."""
-        return SENTENCES.get(self, f"{WORDS.get(self.verb, self.verb)} {self.noun}")
+        return WORDS[self]
 
     @property
     def seeing(self) -> Permission:
@@ -70,14 +71,52 @@ class Permission(StrEnum):
         return Permission(f"endpoints:{self.noun}:read")
 
 
-WORDS = {"read": "see", "write": "change", "create": "create", "delete": "delete"}
-SENTENCES = {
-    Permission.TASKS_COMMAND: "run shell commands",
-    Permission.TASKS_NOTES: "write notes",
-    Permission.AUDIT_READ: "see the audit log",
-    Permission.AUDIT_WRITE: "change the audit log",
-    Permission.LIBRARY_READ: "see the test library",
-    Permission.LIBRARY_WRITE: "change the test library",
+# As a sentence about a person needs it: `You cannot delete tasks`.
+WORDS = {
+    Permission.TASKS_READ: N_("see tasks"),
+    Permission.TASKS_CREATE: N_("create tasks"),
+    Permission.TASKS_COMMAND: N_("run shell commands"),
+    Permission.TASKS_CANCEL: N_("cancel tasks"),
+    Permission.TASKS_DELETE: N_("delete tasks"),
+    Permission.TASKS_NOTES: N_("write notes"),
+    Permission.SCHEDULES_READ: N_("see schedules"),
+    Permission.SCHEDULES_WRITE: N_("change schedules"),
+    Permission.SCHEDULES_DELETE: N_("delete schedules"),
+    Permission.DEFINITIONS_READ: N_("see definitions"),
+    Permission.DEFINITIONS_WRITE: N_("change definitions"),
+    Permission.DEFINITIONS_DELETE: N_("delete definitions"),
+    Permission.DEFINITIONS_OPERATE: N_("operate definitions"),
+    Permission.AGENTS_READ: N_("see agents"),
+    Permission.AGENTS_WRITE: N_("change agents"),
+    Permission.AGENTS_DELETE: N_("delete agents"),
+    Permission.TOKENS_READ: N_("see tokens"),
+    Permission.TOKENS_CREATE: N_("create tokens"),
+    Permission.TOKENS_DELETE: N_("delete tokens"),
+    Permission.PLUGINS_READ: N_("see plugins"),
+    Permission.PLUGINS_WRITE: N_("change plugins"),
+    Permission.LIBRARY_READ: N_("see the test library"),
+    Permission.LIBRARY_WRITE: N_("change the test library"),
+    Permission.OBJECTS_READ: N_("see objects"),
+    Permission.OBJECTS_WRITE: N_("change objects"),
+    Permission.OBJECTS_DELETE: N_("delete objects"),
+    Permission.FILES_READ: N_("see files"),
+    Permission.FILES_WRITE: N_("change files"),
+    Permission.RULES_READ: N_("see rules"),
+    Permission.RULES_WRITE: N_("change rules"),
+    Permission.REPORTS_READ: N_("see reports"),
+    Permission.REPORTS_CREATE: N_("create reports"),
+    Permission.CALENDARS_READ: N_("see calendars"),
+    Permission.CALENDARS_WRITE: N_("change calendars"),
+    Permission.ALERTS_READ: N_("see alerts"),
+    Permission.ALERTS_WRITE: N_("change alerts"),
+    Permission.INTEGRATIONS_READ: N_("see integrations"),
+    Permission.INTEGRATIONS_WRITE: N_("change integrations"),
+    Permission.SETTINGS_READ: N_("see settings"),
+    Permission.SETTINGS_WRITE: N_("change settings"),
+    Permission.AUDIT_READ: N_("see the audit log"),
+    Permission.AUDIT_WRITE: N_("change the audit log"),
+    Permission.USERS_READ: N_("see users"),
+    Permission.USERS_WRITE: N_("change users"),
 }
 
 VIEWER = frozenset(p for p in Permission if p.verb == "read" and p.noun not in ("audit", "users", "tokens"))

@@ -19,6 +19,7 @@ from webapp.agents.models import Agent, EnrolmentToken
 from webapp.agents.states import REMOVED
 from webapp.db import db, writing_to
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from workers.agent.protocol import TYPES, EnrolRequest
 
@@ -47,9 +48,9 @@ def create_token(
 ) -> tuple[str, EnrolmentToken]:  # fmt: skip
     """The token's text, which nobody can read again, and its row."""
     if not 1 <= max_uses <= MOST_USES:
-        raise Refused("max_uses", f"A token lets 1 to {MOST_USES:,} hosts in")
+        raise Refused("max_uses", _("A token lets 1 to %(most_uses)s hosts in", most_uses=f"{MOST_USES:,}"))
     if not timedelta(minutes=1) <= expires_in <= LONGEST:
-        raise Refused("expires_in", f"A token lives from a minute to {LONGEST.days} days")
+        raise Refused("expires_in", _("A token lives from a minute to %(days)s days", days=LONGEST.days))
     secret = secrets.token_urlsafe(32)
     token = EnrolmentToken(
         organization_id=organization_id, key="".join(secrets.choice(ALPHABET) for _ in range(8)), note=note[:300],
@@ -186,7 +187,7 @@ def _network(text: str) -> str:
     try:
         return str(ipaddress.ip_network(text.strip())) if text.strip() else ""
     except ValueError:
-        raise Refused("network", "Enter a network such as 10.0.0.0/8") from None
+        raise Refused("network", _("Enter a network such as 10.0.0.0/8")) from None
 
 
 def _from(network: str, address: str) -> bool:

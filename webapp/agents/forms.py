@@ -19,20 +19,21 @@ from webapp.agents import queries
 from webapp.agents.models import Agent
 from webapp.agents.queries import Filter
 from webapp.agents.states import Presence, State
+from webapp.language import N_
 
 SEVERAL = ("os", "arch", "version", "instance")  # fields of the filter of which any may be meant
 LIVES = {"15": "15 minutes", "60": "1 hour", "1440": "1 day", "10080": "7 days"}
 
 
 class TokenForm(FlaskForm):
-    note = StringField("Note", [Empty(), Length(max=300, message="Use at most 300 characters")])
-    tags = StringField("Tags", [Empty(), Length(max=500, message="Use at most 500 characters")])
+    note = StringField(N_("Note"), [Empty(), Length(max=300, message=N_("Use at most 300 characters"))])
+    tags = StringField(N_("Tags"), [Empty(), Length(max=500, message=N_("Use at most 500 characters"))])
     uses = IntegerField(
-        "Uses", [InputRequired("Enter how many hosts it lets in"), NumberRange(1, 1000, "Enter a number from 1 to 1000")],
+        N_("Uses"), [InputRequired(N_("Enter how many hosts it lets in")), NumberRange(1, 1000, N_("Enter a number from 1 to 1000"))],
         default=1,
     )  # fmt: skip
-    minutes = SelectField("Expires after", choices=choices(LIVES), default="60")
-    organization = SelectField("Organization", validate_choice=True)
+    minutes = SelectField(N_("Expires after"), choices=choices(LIVES), default="60")
+    organization = SelectField(N_("Organization"), validate_choice=True)
 
     @property
     def life(self) -> timedelta:

@@ -19,6 +19,7 @@ from webapp.agents.models import Agent, AgentTag
 from webapp.agents.states import MOVES, STATE_LOOKS, State
 from webapp.db import db, writing_to
 from webapp.events import Actor
+from webapp.language import _
 from webapp.library import packages
 from webapp.refusal import Refused
 
@@ -92,9 +93,12 @@ def ask_to_update(agent: Agent, by: Actor, now: datetime) -> None:
     _require_present(agent)
     package = packages.agent()
     if package is None:
-        raise Refused("unpublished", "No agent program is published on this server. Run muster migrate")
+        raise Refused("unpublished", _("No agent program is published on this server. Run muster migrate"))
     if agent.version == package.version:
-        raise Refused("unchanged", f"{agent.hostname} runs version {package.version} already")
+        raise Refused(
+            "unchanged",
+            _("%(hostname)s runs version %(version)s already", hostname=agent.hostname, version=package.version),
+        )
     update(agent, update_to=package.version)
     _record(agent, "agent.update_asked", by, now, after={"version": package.version})
     wake.after_commit(agent.organization_id, [agent.id], wake.BEAT)
@@ -143,9 +147,11 @@ def clean_tags(tags: Iterable[str]) -> list[str]:
     kept = sorted({name.strip() for name in tags if name.strip()}, key=str.lower)
     for name in kept:
         if not TAG.fullmatch(name):
-            raise Refused("tag", f'"{name[:70]}" is no tag. Use letters, digits and . : @ / + - _, up to 64')
+            raise Refused(
+                "tag", _('"%(name)s" is no tag. Use letters, digits and . : @ / + - _, up to 64', name=name[:70])
+            )
     if len(kept) > MOST_TAGS:
-        raise Refused("tag", f"An agent has at most {MOST_TAGS} tags")
+        raise Refused("tag", _("An agent has at most %(most_tags)s tags", most_tags=MOST_TAGS))
     return kept
 
 
@@ -154,7 +160,7 @@ def update(agent: Agent, *guards: sa.ColumnElement[bool], **values: Any) -> None
     statement = sa.update(Agent).where(Agent.id == agent.id, *guards).values(**values)
     done = db.session.execute(statement, execution_options={"synchronize_session": False})
     if done.rowcount == 0:  # type: ignore[attr-defined]
-        raise Refused("stale", f"{agent.hostname} has changed meanwhile")
+        raise Refused("stale", _("%(hostname)s has changed meanwhile", hostname=agent.hostname))
     for name, value in values.items():
         set_committed_value(agent, name, value)
     facts.changed(agent.id)
@@ -163,7 +169,10 @@ def update(agent: Agent, *guards: sa.ColumnElement[bool], **values: Any) -> None
 def _move(agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", **values: Any) -> None:
     before = State(agent.state)
     if to not in MOVES[before]:
-        raise Refused("illegal", f"{agent.hostname} is {STATE_LOOKS[before].label.lower()}")
+        raise Refused(
+            "illegal",
+            _("%(hostname)s is %(lower)s", hostname=agent.hostname, lower=_(STATE_LOOKS[before].label).lower()),
+        )
     update(agent, Agent.state == before, state=to, state_reason=reason[:300], **values)
     _record(agent, f"agent.{to}", by, now, {"state": before}, {"state": to, "reason": reason}, reason)
     wake.after_commit(agent.organization_id, [agent.id], wake.BEAT)
@@ -171,7 +180,9 @@ def _move(agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", *
 
 def _require_present(agent: Agent) -> None:
     if agent.removed:
-        raise Refused("removed", f"{agent.hostname} is {agent.looks.label.lower()}")
+        raise Refused(
+            "removed", _("%(hostname)s is %(lower)s", hostname=agent.hostname, lower=_(agent.looks.label).lower())
+        )
 
 
 def _record(agent: Agent, kind: str, by: Actor, now: datetime, before: dict[str, Any] | None = None,

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from webapp.language import N_
+
 
 class State(StrEnum):
     ACTIVE = "active"
@@ -53,19 +55,19 @@ class Look:
 
 
 STATE_LOOKS: dict[State, Look] = {
-    S.ACTIVE: Look("Active", "success", "active"),
-    S.PAUSED: Look("Paused", "warning", "paused"),
-    S.DISABLED: Look("Disabled", "neutral", "inactive"),
-    S.QUARANTINED: Look("Quarantined", "danger", "warning"),
-    S.REVOKED: Look("Revoked", "danger", "revoked"),
-    S.UNINSTALLED: Look("Uninstalled", "neutral", "inactive"),
-    S.DECOMMISSIONED: Look("Decommissioned", "neutral", "inactive"),
+    S.ACTIVE: Look(N_("Active"), "success", "active"),
+    S.PAUSED: Look(N_("Paused"), "warning", "paused"),
+    S.DISABLED: Look(N_("Disabled"), "neutral", "inactive"),
+    S.QUARANTINED: Look(N_("Quarantined"), "danger", "warning"),
+    S.REVOKED: Look(N_("Revoked"), "danger", "revoked"),
+    S.UNINSTALLED: Look(N_("Uninstalled"), "neutral", "inactive"),
+    S.DECOMMISSIONED: Look(N_("Decommissioned"), "neutral", "inactive"),
 }
 PRESENCE_LOOKS: dict[Presence, Look] = {
-    Presence.ONLINE: Look("Online", "success", "online"),
-    Presence.STALE: Look("Stale", "warning", "stale"),
-    Presence.OFFLINE: Look("Offline", "danger", "offline"),
-    Presence.NEVER: Look("Not seen yet", "neutral", "offline"),
+    Presence.ONLINE: Look(N_("Online"), "success", "online"),
+    Presence.STALE: Look(N_("Stale"), "warning", "stale"),
+    Presence.OFFLINE: Look(N_("Offline"), "danger", "offline"),
+    Presence.NEVER: Look(N_("Not seen yet"), "neutral", "offline"),
 }
 
 ONLINE_FOR = timedelta(seconds=90)

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from webapp.language import _
+
 SKIP, NEXT_WORKING_DAY = "skip", "next_working_day"
 POLICIES = (SKIP, NEXT_WORKING_DAY)
 SATURDAY, SUNDAY = 5, 6
@@ -73,7 +75,7 @@ class DaysOff:
             day -= ONE_DAY
             if self.working(day):
                 return day + ONE_DAY
-        for _ in range(366):
+        for _day in range(366):
             if self.working(day - ONE_DAY):
                 break
             day -= ONE_DAY
@@ -99,7 +101,9 @@ def read_list(text: str) -> list[Day]:
     """Lines such as `2026-12-25 Christmas` and `2026-12-24..2026-12-31 Closed`; `#` begins a line of remark."""
     lines = text.splitlines()
     if len(lines) > MAX_LINES:
-        raise ListError([{"line": MAX_LINES + 1, "message": f"A list has at most {MAX_LINES} lines"}])
+        raise ListError(
+            [{"line": MAX_LINES + 1, "message": _("A list has at most %(max_lines)s lines", max_lines=MAX_LINES)}]
+        )
     days: list[Day] = []
     errors: list[dict[str, object]] = []
     for number, line in enumerate(lines, start=1):
@@ -109,7 +113,9 @@ def read_list(text: str) -> list[Day]:
         except ValueError as wrong:
             errors.append({"line": number, "message": str(wrong)})
         if len(days) > MAX_DATES:
-            errors.append({"line": number, "message": f"A calendar has at most {MAX_DATES} dates"})
+            errors.append(
+                {"line": number, "message": _("A calendar has at most %(max_dates)s dates", max_dates=MAX_DATES)}
+            )
             break
     if errors:
         raise ListError(errors)
@@ -119,13 +125,13 @@ def read_list(text: str) -> list[Day]:
 def _read_line(content: str) -> list[Day]:
     match = _LINE.fullmatch(content)
     if not match:
-        raise ValueError("Begin with a date, like 2026-12-25 Christmas or 2026-12-24..2026-12-31 Closed")
+        raise ValueError(_("Begin with a date, like 2026-12-25 Christmas or 2026-12-24..2026-12-31 Closed"))
     first = read_date(match[1])
     last = read_date(match[2]) if match[2] else first
     if last < first:
-        raise ValueError(f"The range ends before it begins. Write {last}..{first}")
+        raise ValueError(_("The range ends before it begins. Write %(last)s..%(first)s", last=last, first=first))
     if (last - first).days > 366:
-        raise ValueError("A range covers at most a year. Split it")
+        raise ValueError(_("A range covers at most a year. Split it"))
     return [Day(day, (match[3] or "").strip()) for day in every(first, last)]
 
 
@@ -133,16 +139,25 @@ def read_date(text: str, first_year: int = FIRST_YEAR) -> date:
     """`2026-12-25`; the message of a date that does not exist says how long its month is."""
     match = re.fullmatch(r"(\d{4})-(\d{2})-(\d{2})", text.strip())
     if not match:
-        raise ValueError(f'"{text}" is not a date. Enter one like 2026-12-25')
+        raise ValueError(_('"%(text)s" is not a date. Enter one like 2026-12-25', text=text))
     year, month, day = (int(part) for part in match.groups())
     if not first_year <= year <= LAST_YEAR:
-        raise ValueError(f"Enter a year from {first_year} to {LAST_YEAR}")
+        raise ValueError(
+            _("Enter a year from %(first_year)s to %(last_year)s", first_year=first_year, last_year=LAST_YEAR)
+        )
     if not 1 <= month <= 12:
-        raise ValueError(f"There is no month {month}. Enter one from 01 to 12")
+        raise ValueError(_("There is no month %(month)s. Enter one from 01 to 12", month=month))
     length = calendar.monthrange(year, month)[1]
     if not 1 <= day <= length:
-        month_name = f"{calendar.month_name[month]} {year}"
-        raise ValueError(f"{day} {month_name} does not exist. {month_name} has {length} days")
+        month_name = f"{_(calendar.month_name[month])} {year}"
+        raise ValueError(
+            _(
+                "%(day)s %(month_name)s does not exist. %(month_name)s has %(length)s days",
+                day=day,
+                month_name=month_name,
+                length=length,
+            )
+        )
     return date(year, month, day)
 
 

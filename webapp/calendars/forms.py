@@ -26,6 +26,7 @@ from webapp.calendars import holidays
 from webapp.calendars.days import NEXT_WORKING_DAY, SKIP
 from webapp.calendars.lifecycle import Draft
 from webapp.calendars.models import Calendar
+from webapp.language import N_, _
 
 POLICIES = {SKIP: "Skip the run", NEXT_WORKING_DAY: "Run on the next working day instead"}
 DAYS = {"0": "Mon", "1": "Tue", "2": "Wed", "3": "Thu", "4": "Fri", "5": "Sat", "6": "Sun"}
@@ -33,10 +34,10 @@ AHEAD = 5  # years that public holidays are taken for
 
 
 class CalendarForm(FlaskForm):
-    name = StringField("Name", [InputRequired("Name the calendar"), Length(max=120)], [stripped])
-    policy = RadioField("On a day off", choices=choices(POLICIES), default=SKIP)
+    name = StringField(N_("Name"), [InputRequired(N_("Name the calendar")), Length(max=120)], [stripped])
+    policy = RadioField(N_("On a day off"), choices=choices(POLICIES), default=SKIP)
     weekend = SelectMultipleField(
-        "Weekend", choices=choices(DAYS), default=["5", "6"], widget=ListWidget(prefix_label=False),
+        N_("Weekend"), choices=choices(DAYS), default=["5", "6"], widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )  # fmt: skip
     version = HiddenField()
@@ -51,7 +52,7 @@ class CalendarForm(FlaskForm):
 
     def validate_weekend(self, field: Field) -> None:
         if len(field.data) > 6:
-            raise ValidationError("Leave at least one day to work on")
+            raise ValidationError(_("Leave at least one day to work on"))
 
     def fill(self, calendar: Calendar) -> None:
         self.name.data, self.policy.data, self.version.data = calendar.name, calendar.policy, str(calendar.version)
@@ -61,13 +62,13 @@ class CalendarForm(FlaskForm):
 class HolidaysForm(FlaskForm):
     """A country, a part of it, and the years to copy."""
 
-    country = SelectField("Country", choices=[], validate_choice=False)
-    subdivision = SelectField("Part of it", choices=[], validate_choice=False)
-    first = SelectField("From", choices=[], coerce=int, validate_choice=False)
-    last = SelectField("Until", choices=[], coerce=int, validate_choice=False)
+    country = SelectField(N_("Country"), choices=[], validate_choice=False)
+    subdivision = SelectField(N_("Part of it"), choices=[], validate_choice=False)
+    first = SelectField(N_("From"), choices=[], coerce=int, validate_choice=False)
+    last = SelectField(N_("Until"), choices=[], coerce=int, validate_choice=False)
 
     def offer(self, now: date) -> HolidaysForm:
-        self.country.choices = choices({"": "None"} | dict(holidays.countries()))
+        self.country.choices = choices({"": N_("None")} | dict(holidays.countries()))
         parts = holidays.subdivisions(self.country.data) if self.country.data in dict(holidays.countries()) else []
         self.subdivision.choices = choices({"": "All of it" if parts else "None"} | dict(parts))
         years = {year: str(year) for year in range(now.year - 1, min(now.year + 21, holidays.LAST_YEAR + 1))}
@@ -88,7 +89,7 @@ class DatesForm(FlaskForm):
     """Own dates: a list, or a file."""
 
     dates = TextAreaField(
-        "Dates", filters=[stripped],
+        N_("Dates"), filters=[stripped],
         render_kw={"rows": 4, "spellcheck": "false", "placeholder": "2026-12-24..2026-12-31 Closed"},
     )  # fmt: skip
     file = FileField("iCalendar file", render_kw={"accept": ".ics,text/calendar"})

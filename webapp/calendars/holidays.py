@@ -17,6 +17,7 @@ import holidays
 from holidays.registry import COUNTRIES
 
 from webapp.calendars.days import FIRST_YEAR, Day
+from webapp.language import _
 
 LAST_YEAR = 2100
 LANGUAGE = "en_US"
@@ -51,7 +52,9 @@ def snapshot(country: str, years: Iterable[int], subdivision: str | None = None)
         _check_subdivision(country, subdivision)
     wanted = sorted(set(years))
     if not wanted or wanted[0] < FIRST_YEAR or wanted[-1] > LAST_YEAR:
-        raise ValueError(f"Choose years from {FIRST_YEAR} to {LAST_YEAR}")
+        raise ValueError(
+            _("Choose years from %(first_year)s to %(last_year)s", first_year=FIRST_YEAR, last_year=LAST_YEAR)
+        )
     found = holidays.country_holidays(country, subdiv=subdivision or None, years=wanted, language=LANGUAGE)
     # A year brings the observed days of its neighbours with it.
     days = [Day(when, name) for when, name in sorted(found.items()) if when.year in wanted]
@@ -71,7 +74,7 @@ def _checked_country(code: str) -> str:
     by_name = {name.lower(): found for found, name in known.items()}
     close = get_close_matches(code.strip().lower(), by_name, n=1)
     hint = f"Did you mean {by_name[close[0]]}?" if close else "Choose a code such as GB or NL"
-    raise UnknownCountry(f'There is no country "{code}". {hint}')
+    raise UnknownCountry(_('There is no country "%(code)s". %(hint)s', code=code, hint=hint))
 
 
 def _check_subdivision(country: str, code: str) -> None:

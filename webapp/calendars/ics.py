@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from webapp.calendars import recurrence
 from webapp.calendars.days import MAX_DATES, ONE_DAY, Day, every, read_date
+from webapp.language import N_, _
 
 MAX_BYTES = 1_000_000
 MAX_EVENTS = 5_000
@@ -57,30 +58,47 @@ def read(data: bytes, since: date, until: date) -> list[Day]:
     days: set[Day] = set()
     repetitions = 0
     for event in events:
-        if event.text("STATUS").upper() == "CANCELLED":
+        if event.text(N_("STATUS")).upper() == "CANCELLED":
             continue
         found = list(_days(event, until))
         repetitions += len(found)
         days.update(day for day in found if since <= day.date <= until)
         if len(days) > MAX_DATES or repetitions > MAX_REPETITIONS:
-            raise IcsError(event.line, f"The file closes more than {MAX_DATES:,} dates. Choose fewer years")
+            raise IcsError(
+                event.line,
+                _("The file closes more than %(max_dates)s dates. Choose fewer years", max_dates=f"{MAX_DATES:,}"),
+            )
     if not days:
-        raise IcsError(0, f"The file closes no date from {since.year} to {until.year}. Choose another file")
+        raise IcsError(
+            0,
+            _(
+                "The file closes no date from %(year)s to %(year2)s. Choose another file",
+                year=since.year,
+                year2=until.year,
+            ),
+        )
     return sorted(days)
 
 
 def _lines(data: bytes) -> list[Line]:
     if len(data) > MAX_BYTES:
-        raise IcsError(0, f"The file has {len(data):,} bytes. The limit is {MAX_BYTES:,}")
+        raise IcsError(
+            0,
+            _(
+                "The file has %(data)s bytes. The limit is %(max_bytes)s",
+                data=f"{len(data):,}",
+                max_bytes=f"{MAX_BYTES:,}",
+            ),
+        )
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
-        raise IcsError(0, "The file is not UTF-8 text. Export it again as iCalendar (.ics)") from wrong
+        raise IcsError(0, _("The file is not UTF-8 text. Export it again as iCalendar (.ics)")) from wrong
     lines = [_line(number, content) for number, content in _unfolded(text)]
     if not lines or (lines[0].name, lines[0].value.upper()) != ("BEGIN", "VCALENDAR"):
-        raise IcsError(1, "An iCalendar file begins with BEGIN:VCALENDAR")
+        raise IcsError(1, _("An iCalendar file begins with BEGIN:VCALENDAR"))
     if (lines[-1].name, lines[-1].value.upper()) != ("END", "VCALENDAR"):
-        raise IcsError(lines[-1].number, "The file ends before END:VCALENDAR. Export it again")
+        raise IcsError(lines[-1].number, _("The file ends before END:VCALENDAR. Export it again"))
     return lines
 
 
@@ -102,7 +120,7 @@ def _unfolded(text: str) -> Iterator[tuple[int, str]]:
 def _line(number: int, content: str) -> Line:
     match = _LINE.fullmatch(content)
     if not match:
-        raise IcsError(number, f'"{content[:40]}" is not a line of the form NAME:value')
+        raise IcsError(number, _('"%(content)s" is not a line of the form NAME:value', content=content[:40]))
     return Line(number, match[1].upper(), match[3].strip())
 
 
@@ -115,10 +133,12 @@ def _events(lines: list[Line]) -> Iterator[Event]:
             if open_parts[-1] == "VEVENT":
                 event, count = Event(line.number), count + 1
             if count > MAX_EVENTS:
-                raise IcsError(line.number, f"The file has more than {MAX_EVENTS:,} events")
+                raise IcsError(
+                    line.number, _("The file has more than %(max_events)s events", max_events=f"{MAX_EVENTS:,}")
+                )
         elif line.name == "END":
             if not open_parts or open_parts.pop() != line.value.upper():
-                raise IcsError(line.number, f"END:{line.value} closes nothing that was begun")
+                raise IcsError(line.number, _("END:%(value)s closes nothing that was begun", value=line.value))
             if line.value.upper() == "VEVENT" and event:
                 yield event
                 event = None
@@ -132,27 +152,27 @@ def _take(event: Event, line: Line) -> None:
     elif line.name == "RDATE":
         event.extra += [_date(line, part) for part in line.value.split(",")]
     elif line.name in event.values and line.name in ("DTSTART", "DTEND", "DURATION", "RRULE"):
-        raise IcsError(line.number, f"The event has a second {line.name}")
+        raise IcsError(line.number, _("The event has a second %(name)s", name=line.name))
     else:
         event.values[line.name] = line
 
 
 def _leave_out_replaced(events: list[Event]) -> None:
     """An event with RECURRENCE-ID stands for one occurrence of the event with the same UID."""
-    series = {event.text("UID"): event for event in events if "RECURRENCE-ID" not in event.values}
+    series = {event.text(N_("UID")): event for event in events if "RECURRENCE-ID" not in event.values}
     for event in events:
         moved = event.values.get("RECURRENCE-ID")
-        if moved and event.text("UID") in series:
-            series[event.text("UID")].without.add(_date(moved, moved.value))
+        if moved and event.text(N_("UID")) in series:
+            series[event.text(N_("UID"))].without.add(_date(moved, moved.value))
 
 
 def _days(event: Event, until: date) -> Iterator[Day]:
     if "DTSTART" not in event.values:
-        raise IcsError(event.line, "The event has no DTSTART, so nothing says when it is")
+        raise IcsError(event.line, _("The event has no DTSTART, so nothing says when it is"))
     begins = event.values["DTSTART"]
     start = _stamp(begins, begins.value)
     length = _length(event, start)
-    name = _plain(event.text("SUMMARY"))
+    name = _plain(event.text(N_("SUMMARY")))
     for first in _starts(event, start.date(), until):
         if first not in event.without:
             # An end at midnight is not part of the event (3.6.1); an event without length still has a day.
@@ -176,20 +196,20 @@ def _length(event: Event, start: datetime) -> timedelta:
         end = event.values["DTEND"]
         length = _stamp(end, end.value) - start
         if length < timedelta(0):
-            raise IcsError(end.number, "The event ends before it begins")
+            raise IcsError(end.number, _("The event ends before it begins"))
     elif "DURATION" in event.values:
         length = _duration(event.values["DURATION"])
     else:
         length = ONE_DAY if "T" not in event.values["DTSTART"].value else timedelta(0)
     if length > MAX_LENGTH:
-        raise IcsError(event.line, "The event is longer than a year. Split it")
+        raise IcsError(event.line, _("The event is longer than a year. Split it"))
     return length
 
 
 def _duration(line: Line) -> timedelta:
     match = _DURATION.fullmatch(line.value)
     if not match or not any(match.groups()):
-        raise IcsError(line.number, f'"{line.value}" is not a duration. Write one like P1D or PT8H')
+        raise IcsError(line.number, _('"%(value)s" is not a duration. Write one like P1D or PT8H', value=line.value))
     weeks, days, hours, minutes, seconds = (min(int(part or 0), 10**6) for part in match.groups())
     return timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
 
@@ -201,7 +221,9 @@ def _date(line: Line, text: str) -> date:
 def _stamp(line: Line, text: str) -> datetime:
     match = _STAMP.fullmatch(text.strip())
     if not match:
-        raise IcsError(line.number, f'"{text}" is not a date. Write one like 20261225 or 20261225T090000')
+        raise IcsError(
+            line.number, _('"%(text)s" is not a date. Write one like 20261225 or 20261225T090000', text=text)
+        )
     try:
         day = read_date(f"{match[1]}-{match[2]}-{match[3]}", recurrence.EARLIEST)
         hour, minute, second = (int(part or 0) for part in match.groups()[3:])

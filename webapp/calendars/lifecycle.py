@@ -16,6 +16,7 @@ from webapp.calendars.days import MAX_DATES, Day, by_date
 from webapp.calendars.models import Calendar, CalendarDay
 from webapp.db import db, writing
 from webapp.events import Actor
+from webapp.language import _, ngettext
 from webapp.refusal import Refused
 
 OWN = "Own date"
@@ -42,7 +43,7 @@ def create(draft: Draft, by: Actor, now: datetime) -> Calendar:
 def edit(calendar: Calendar, draft: Draft, version: int, by: Actor, now: datetime) -> None:
     _lock(calendar)
     if calendar.version != version:
-        raise Refused("stale", "Somebody changed this calendar meanwhile. Review the changes, then save again")
+        raise Refused("stale", _("Somebody changed this calendar meanwhile. Review the changes, then save again"))
     before = {name: getattr(calendar, name) for name in draft.facts()}
     for name, value in draft.facts().items():
         setattr(calendar, name, value)
@@ -57,7 +58,7 @@ def add(calendar: Calendar, days: Sequence[Day], source: str, by: Actor, now: da
     count = sa.select(sa.func.count()).select_from(CalendarDay).where(CalendarDay.calendar_id == calendar.id)
     before = db.session.scalar(count) or 0
     if before + len(names) > MAX_DATES:
-        raise Refused("full", f"A calendar has at most {MAX_DATES:,} dates")
+        raise Refused("full", _("A calendar has at most %(max_dates)s dates", max_dates=f"{MAX_DATES:,}"))
     rows = [
         {"organization_id": calendar.organization_id, "calendar_id": calendar.id, "date": day, "name": name[:200],
          "source": source[:120]} for day, name in names.items()
@@ -88,9 +89,12 @@ def remove(calendar: Calendar, dates: Sequence[date], by: Actor, now: datetime) 
 def delete(calendar: Calendar, followed_by: Sequence[str], by: Actor, now: datetime) -> None:
     """`followed_by`: the schedules that use it; they belong to a feature above this one."""
     if followed_by:
-        more = f" and {len(followed_by) - 1} more" if len(followed_by) > 1 else ""
-        verb = "follow" if more else "follows"
-        raise Refused("in_use", f"{followed_by[0]}{more} {verb} this calendar. Choose another one there first")
+        text = ngettext(
+            "%(name)s follows this calendar. Choose another one there first",
+            "%(name)s and %(more)s more follow this calendar. Choose another one there first",
+            len(followed_by), name=followed_by[0], more=len(followed_by) - 1,
+        )  # fmt: skip
+        raise Refused("in_use", text)
     calendar.deleted_at = now
     _record("delete", calendar, by, now, before={"name": calendar.name})
 

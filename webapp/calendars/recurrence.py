@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from webapp.calendars.days import LAST_YEAR, read_date
+from webapp.language import _
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 # What each frequency may be narrowed by; anything else would change the meaning, so it is refused.
@@ -49,7 +50,12 @@ def dates(text: str, first: date, until: date) -> list[date]:
         if day >= first:
             found.append(day)
         if len(found) > MAX_OCCURRENCES:
-            raise ValueError(f"The rule repeats more than {MAX_OCCURRENCES} times. Choose fewer years")
+            raise ValueError(
+                _(
+                    "The rule repeats more than %(max_occurrences)s times. Choose fewer years",
+                    max_occurrences=MAX_OCCURRENCES,
+                )
+            )
     return found
 
 
@@ -57,11 +63,22 @@ def parse(text: str) -> Rule:
     parts = dict(_part(part) for part in text.upper().strip(";").split(";"))
     frequency = parts.get("FREQ", "")
     if frequency not in PARTS:
-        raise ValueError(f"FREQ={frequency} cannot be read. Use DAILY, WEEKLY, MONTHLY or YEARLY, or list the dates")
+        raise ValueError(
+            _(
+                "FREQ=%(frequency)s cannot be read. Use DAILY, WEEKLY, MONTHLY or YEARLY, or list the dates",
+                frequency=frequency,
+            )
+        )
     if unknown := parts.keys() - ALWAYS - PARTS[frequency]:
-        raise ValueError(f"{sorted(unknown)[0]} cannot be read in a {frequency} rule. List the dates instead")
+        raise ValueError(
+            _(
+                "%(unknown)s cannot be read in a %(frequency)s rule. List the dates instead",
+                unknown=sorted(unknown)[0],
+                frequency=frequency,
+            )
+        )
     if "COUNT" in parts and "UNTIL" in parts:
-        raise ValueError("A rule has COUNT or UNTIL, never both. Remove one")
+        raise ValueError(_("A rule has COUNT or UNTIL, never both. Remove one"))
     rule = Rule(
         frequency,
         interval=_number(parts, "INTERVAL") or 1,
@@ -73,16 +90,16 @@ def parse(text: str) -> Rule:
         week_start=_weekday(parts.get("WKST", "MO"))[1],
     )
     if frequency == "WEEKLY" and any(nth for nth, _ in rule.weekdays):
-        raise ValueError("BYDAY in a WEEKLY rule takes plain days, like MO,FR")
+        raise ValueError(_("BYDAY in a WEEKLY rule takes plain days, like MO,FR"))
     if frequency == "YEARLY" and rule.weekdays and not rule.months:
-        raise ValueError("BYDAY in a YEARLY rule needs BYMONTH. Add it, or list the dates")
+        raise ValueError(_("BYDAY in a YEARLY rule needs BYMONTH. Add it, or list the dates"))
     return rule
 
 
 def _part(part: str) -> tuple[str, str]:
     name, equals, value = part.partition("=")
     if not equals or not value:
-        raise ValueError(f'"{part}" is not part of a rule. Write NAME=value')
+        raise ValueError(_('"%(part)s" is not part of a rule. Write NAME=value', part=part))
     return name, value
 
 
@@ -90,28 +107,34 @@ def _number(parts: dict[str, str], name: str) -> int | None:
     if name not in parts:
         return None
     if not re.fullmatch(r"[1-9]\d{0,4}", parts[name]):
-        raise ValueError(f"{name} goes from 1 to 99999")
+        raise ValueError(_("%(name)s goes from 1 to 99999", name=name))
     return int(parts[name])
 
 
 def _numbers(parts: dict[str, str], name: str, low: int, high: int) -> tuple[int, ...]:
     texts = parts[name].split(",") if name in parts else []
     if not all(re.fullmatch(r"[+-]?\d{1,2}", text) and low <= int(text) <= high and int(text) for text in texts):
-        raise ValueError(f"{name} goes from {low} to {high}")
+        raise ValueError(_("%(name)s goes from %(low)s to %(high)s", name=name, low=low, high=high))
     return tuple(int(text) for text in texts)
 
 
 def _weekday(text: str) -> tuple[int | None, int]:
     match = _BY_DAY.fullmatch(text)
     if not match:
-        raise ValueError(f'"{text}" is not a weekday. Use {", ".join(WEEKDAYS)}, or 4TH for the fourth Thursday')
+        raise ValueError(
+            _(
+                '"%(text)s" is not a weekday. Use %(weekdays)s, or 4TH for the fourth Thursday',
+                text=text,
+                weekdays=", ".join(WEEKDAYS),
+            )
+        )
     return int(match[1]) if match[1] else None, WEEKDAYS.index(match[2])
 
 
 def _until(text: str) -> date:
     match = re.fullmatch(r"(\d{4})(\d{2})(\d{2})(?:T\d{6}Z?)?", text)
     if not match:
-        raise ValueError(f'UNTIL "{text}" is not a date. Write one like 20261231')
+        raise ValueError(_('UNTIL "%(text)s" is not a date. Write one like 20261231', text=text))
     year, month, day = match.groups()
     # "For ever" is written as the year 9999 by some programs.
     return read_date(f"{min(int(year), LAST_YEAR)}-{month}-{day}", EARLIEST)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from webapp.calendars import zones
+from webapp.language import _
 
 DAY = 86400
 _TIME = re.compile(r"(\d{1,2}):(\d{2})(?::(\d{2}))?")
@@ -29,7 +30,7 @@ class Window(NamedTuple):
 
     def __str__(self) -> str:
         if self.overnight:
-            return f"{clock(self.start)}–{clock(self.end - DAY)} (next day)"
+            return _("%(start)s–%(end)s (next day)", start=clock(self.start), end=clock(self.end - DAY))
         return f"{clock(self.start)}–{clock(self.end)}"
 
 
@@ -41,7 +42,7 @@ def time_of_day(text: Any) -> int:
     match = _TIME.fullmatch(str(text).strip())
     hour, minute, second = (int(part or 0) for part in match.groups()) if match else (99, 0, 0)
     if hour > 23 or minute > 59 or second > 59:
-        raise ValueError(f'"{text}" is not a time of day. Enter one from 00:00 to 23:59, like 09:30')
+        raise ValueError(_('"%(text)s" is not a time of day. Enter one from 00:00 to 23:59, like 09:30', text=text))
     return hour * 3600 + minute * 60 + second
 
 
@@ -49,14 +50,18 @@ def window(pair: Any) -> Window:
     """`["09:00", "17:00"]`; an end on the next day is said outright, `["22:00", "06:00+1"]`,
     so that a swapped pair is an error and not a night shift."""
     if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-        raise ValueError("Enter a start and an end, like 09:00 and 17:00")
+        raise ValueError(_("Enter a start and an end, like 09:00 and 17:00"))
     start, end = time_of_day(pair[0]), _end_of_window(str(pair[1]).strip())
     if end <= start:
         raise ValueError(
-            f"The end of the window must be later than {clock(start)}. If it ends the next day, write {clock(end)}+1"
+            _(
+                "The end of the window must be later than %(start)s. If it ends the next day, write %(end)s+1",
+                start=clock(start),
+                end=clock(end),
+            )
         )
     if end - start > DAY:
-        raise ValueError("A window is at most 24 hours long. Choose an earlier end")
+        raise ValueError(_("A window is at most 24 hours long. Choose an earlier end"))
     return Window(start, end)
 
 

@@ -9,6 +9,8 @@ from importlib import metadata, resources
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from webapp.language import _
+
 GAP, REPEATED = "gap", "repeated"
 DAY = timedelta(days=1)
 _SECOND, _NONE = timedelta(seconds=1), timedelta(0)
@@ -39,7 +41,7 @@ def tzdata_version() -> str:
 @lru_cache(maxsize=1024)
 def zone(name: str) -> ZoneInfo:
     if name not in _known():
-        raise UnknownZone(f'There is no time zone "{name}". {_suggestion(name)}')
+        raise UnknownZone(_('There is no time zone "%(name)s". %(name2)s', name=name, name2=_suggestion(name)))
     # The packaged data and never the host's: one name means the same times on every machine.
     with resources.files("tzdata").joinpath("zoneinfo", *name.split("/")).open("rb") as data:
         return ZoneInfo.from_file(data, key=name)

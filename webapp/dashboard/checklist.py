@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from webapp.access.permissions import Permission
+from webapp.language import N_
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,15 @@ class Step:
 
 
 STEPS = (
-    Step("seen", "See a task run", "Samples run on this machine from the first start.", "/tasks", "Tasks", Permission.TASKS_READ),
-    Step("own", "Run your own task", "A plugin, a command or a test, on this server or a host.", "/tasks/new", "New task",
+    Step("seen", N_("See a task run"), N_("Samples run on this machine from the first start."), "/tasks", N_("Tasks"), Permission.TASKS_READ),
+    Step("own", N_("Run your own task"), N_("A plugin, a command or a test, on this server or a host."), "/tasks/new", N_("New task"),
          Permission.TASKS_CREATE),
-    Step("retried", "Understand a failure", "Open one that failed, read why, and run it again.", "/tasks?status=failed",
-         "Failed tasks", Permission.TASKS_CREATE),
-    Step("scheduled", "Schedule it", "Any task can run by itself, with a preview of its next times.", "/tasks/schedules",
-         "Schedules", Permission.SCHEDULES_WRITE),
-    Step("agent", "Connect another host", "One command installs the agent and the page shows it arrive.", "/agents",
-         "Agents", Permission.AGENTS_WRITE),
+    Step("retried", N_("Understand a failure"), N_("Open one that failed, read why, and run it again."), "/tasks?status=failed",
+         N_("Failed tasks"), Permission.TASKS_CREATE),
+    Step("scheduled", N_("Schedule it"), N_("Any task can run by itself, with a preview of its next times."), "/tasks/schedules",
+         N_("Schedules"), Permission.SCHEDULES_WRITE),
+    Step("agent", N_("Connect another host"), N_("One command installs the agent and the page shows it arrive."), "/agents",
+         N_("Agents"), Permission.AGENTS_WRITE),
 )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from wtforms.fields.choices import SelectChoice as Choice
 from wtforms.validators import ValidationError
 
 from webapp.access.principal import Principal
+from webapp.language import N_, _
 
 
 def _lowered(text: str | None) -> str:
@@ -20,9 +21,9 @@ def _lowered(text: str | None) -> str:
 
 
 class UploadForm(FlaskForm):
-    file = FileField("File", [FileRequired("Choose a file")])
-    type = StringField("Type", [], [_lowered], render_kw={"placeholder": "From its name", "autocomplete": "off"})
-    organization = SelectField("Organization", choices=[], validate_choice=False)
+    file = FileField(N_("File"), [FileRequired(N_("Choose a file"))])
+    type = StringField(N_("Type"), [], [_lowered], render_kw={"placeholder": "From its name", "autocomplete": "off"})
+    organization = SelectField(N_("Organization"), choices=[], validate_choice=False)
 
     def offer(self, who: Principal, permitted: frozenset[int]) -> UploadForm:
         """Where to, for those who have a choice."""
@@ -39,7 +40,7 @@ class UploadForm(FlaskForm):
 
     def validate_type(self, field: Field) -> None:
         if field.data and not re.fullmatch(r"[a-z0-9_-]{1,64}", field.data):
-            raise ValidationError("Use letters, digits, - and _, like nmap")
+            raise ValidationError(_("Use letters, digits, - and _, like nmap"))
 
     def chosen_organization(self) -> str | None:
         field: Any = self._fields.get("organization")

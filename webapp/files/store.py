@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+from webapp.language import _
+
 CHUNK = 2**20
 
 
@@ -32,7 +34,7 @@ def keep(data: Path, organization_id: int, source: BinaryIO, limit: int) -> tupl
             for chunk in _chunks(source):
                 size += len(chunk)
                 if size > limit:
-                    raise TooLarge(f"The limit is {limit:,} bytes")
+                    raise TooLarge(_("The limit is %(limit)s bytes", limit=f"{limit:,}"))
                 digest.update(chunk)
                 target.write(chunk)
             target.flush()

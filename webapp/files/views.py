@@ -18,6 +18,7 @@ from webapp.errors import Problem
 from webapp.files import lifecycle, preview, queries, store
 from webapp.files.forms import UploadForm
 from webapp.files.models import File
+from webapp.language import _
 from webapp.plugins import queries as plugins
 from webapp.tasks import queries as tasks
 
@@ -52,7 +53,11 @@ def upload() -> Response:
     )  # fmt: skip
     db.session.commit()
     return htmx.changed(
-        None, f"/files/{file.uuid}", f"{file.name} is uploaded", refresh="files", href=f"/files/{file.uuid}"
+        None,
+        f"/files/{file.uuid}",
+        _("%(name)s is uploaded", name=file.name),
+        refresh="files",
+        href=f"/files/{file.uuid}",
     )
 
 
@@ -72,7 +77,7 @@ def download(file_id: str) -> Response:
     file = _file(file_id)
     path = _path(file)
     if not path.exists():
-        raise Problem(404, f"The content of {file.name} is gone. Retention may have removed it")
+        raise Problem(404, _("The content of %(name)s is gone. Retention may have removed it", name=file.name))
     response = send_file(
         path, "application/octet-stream", as_attachment=True, download_name=file.name, etag=file.sha256,
         last_modified=file.created_at,
@@ -87,7 +92,7 @@ def delete(file_id: str) -> Response:
     file = _file(file_id)
     lifecycle.delete(file, clock.now())
     db.session.commit()
-    return htmx.moved("/files", f"{file.name} is deleted")
+    return htmx.moved("/files", _("%(name)s is deleted", name=file.name))
 
 
 def _listing() -> dict[str, Any]:
@@ -112,7 +117,9 @@ def _form() -> UploadForm:
 def _check_room() -> None:
     disk = shutil.disk_usage(_data())
     if disk.free < disk.total * FLOOR:
-        raise Problem(507, "The disk is nearly full, so nothing can be uploaded. Free some space", title="No room")
+        raise Problem(
+            507, _("The disk is nearly full, so nothing can be uploaded. Free some space"), title=_("No room")
+        )
 
 
 def _offered(file: File) -> list[Any]:

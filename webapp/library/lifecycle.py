@@ -13,6 +13,7 @@ from webapp.config import Settings
 from webapp.db import db, writing_to
 from webapp.events import Actor
 from webapp.files import store
+from webapp.language import _
 from webapp.library import builds, manifest
 from webapp.library.examples.build import SOURCES, Example, examples
 from webapp.library.manifest import ANY, ARCHES, MAX_SIZE, PLATFORMS, Facts, ManifestError
@@ -31,7 +32,7 @@ def add_test(
         text = "Use 1 to 100 small letters, digits, dots, dashes or underscores, with a letter or digit first"
         raise ManifestError("slug", text)
     if builds.by_slug(slug, organization_id):
-        raise ManifestError("slug", f'There is a test "{slug}" already')
+        raise ManifestError("slug", _('There is a test "%(slug)s" already', slug=slug))
     test = Test(
         organization_id=organization_id, slug=slug, name=name, description=description, technique=technique,
         requires=requires or [], enabled=True, created_at=now, created_by=by.name, updated_at=now,
@@ -60,10 +61,14 @@ def upload(
     try:
         stored_as, size, taken = store.keep(data, test.organization_id, source, MAX_SIZE)
     except store.TooLarge:
-        raise ManifestError("file", f"The file is too large; {MAX_SIZE:,} bytes are allowed.") from None
+        raise ManifestError(
+            "file", _("The file is too large; %(max_size)s bytes are allowed.", max_size=f"{MAX_SIZE:,}")
+        ) from None
     try:
         if sha256 and sha256.lower() != taken:
-            raise ManifestError("sha256", f"The file that arrived has the SHA-256 {taken}. Send it again")
+            raise ManifestError(
+                "sha256", _("The file that arrived has the SHA-256 %(taken)s. Send it again", taken=taken)
+            )
         facts = _bound(manifest.inspect(store.path_of(data, test.organization_id, stored_as)), platform, arch)
         build = Build(
             organization_id=test.organization_id, test_id=test.id, platform=facts.platform, arch=facts.arch,
@@ -82,7 +87,7 @@ def upload(
 
 def enable(thing: Test | Build, by: Actor, now: datetime) -> None:
     if isinstance(thing, Build) and thing.revoked_at:
-        raise Refused("revoked", "This build was revoked: no host would run it. Upload a newer one")
+        raise Refused("revoked", _("This build was revoked: no host would run it. Upload a newer one"))
     _switch(thing, True, by, now)
 
 
@@ -95,7 +100,7 @@ def promote(build: Build, by: Actor, now: datetime) -> None:
     """Make an earlier build the newest again. It takes a new number, since hosts refuse a lower one than they ran."""
     test = build.test
     if not build.usable:
-        raise Refused("unusable", "This build is disabled, revoked or deleted")
+        raise Refused("unusable", _("This build is disabled, revoked or deleted"))
     before, build.version = build.version, builds.highest_version(test.slug, test.organization_id) + 1
     _changed(test, "build.promoted", by, now, build, before={"version": before})
 
@@ -103,7 +108,7 @@ def promote(build: Build, by: Actor, now: datetime) -> None:
 def revoke(build: Build, signing: Signing, why: str, by: Actor, now: datetime) -> None:
     """No agent starts these bytes again, whoever signed them, from its next heartbeat on. There is no way back."""
     if build.revoked_at:
-        raise Refused("revoked", "This build was revoked already")
+        raise Refused("revoked", _("This build was revoked already"))
     signing.withdraw(build.sha256, now)
     build.revoked_at, build.revoked_why = now, why[:300]
     _changed(build.test, "build.revoked", by, now, build, text=why)
@@ -112,7 +117,7 @@ def revoke(build: Build, signing: Signing, why: str, by: Actor, now: datetime) -
 def retire(test: Test, by: Actor, now: datetime) -> None:
     """Nothing new can run it; tasks that ran it keep their snapshot. Another test of its name counts versions on."""
     if test.deleted_at:
-        raise Refused("unchanged", f"{test.name} is retired already")
+        raise Refused("unchanged", _("%(name)s is retired already", name=test.name))
     test.deleted_at = test.updated_at = now
     _record(test, "test.retired", by, now, before=_facts(test))
     builds.forget()
@@ -121,9 +126,9 @@ def retire(test: Test, by: Actor, now: datetime) -> None:
 def restore(test: Test, by: Actor, now: datetime) -> None:
     """Back into the library with its builds, unless its name has been given away."""
     if not test.deleted_at:
-        raise Refused("unchanged", f"{test.name} is in the library")
+        raise Refused("unchanged", _("%(name)s is in the library", name=test.name))
     if builds.by_slug(test.slug, test.organization_id):
-        raise Refused("taken", f'There is another test "{test.slug}" now. Retire that one first')
+        raise Refused("taken", _('There is another test "%(slug)s" now. Retire that one first', slug=test.slug))
     test.deleted_at, test.updated_at = None, now
     _record(test, "test.restored", by, now, after=_facts(test))
     builds.forget()
@@ -163,9 +168,11 @@ def _bound(facts: Facts, platform: str, arch: str) -> Facts:
         ("arch", arch, facts.arch, ARCHES),
     ):
         if said and said not in choices:
-            raise ManifestError(field, f"Choose one of {', '.join(choices)}")
+            raise ManifestError(field, _("Choose one of %(choices)s", choices=", ".join(choices)))
         if said and said != known and known != ANY:
-            raise ManifestError(field, f"The file is for {facts.platform}/{facts.arch}")
+            raise ManifestError(
+                field, _("The file is for %(platform)s/%(arch)s", platform=facts.platform, arch=facts.arch)
+            )
     return Facts(platform or facts.platform, arch or facts.arch, facts.size, facts.sha256)
 
 
@@ -175,14 +182,17 @@ def _next_version(test: Test, facts: Facts, wanted: int | None) -> int:
     taken = builds.highest_version(test.slug, test.organization_id, facts.platform, facts.arch)
     lowest = highest + 1 if taken == highest else highest
     if wanted is not None and wanted < lowest:
-        raise ManifestError("version", f"Hosts may have run version {highest}. Use {lowest} or more")
+        raise ManifestError(
+            "version",
+            _("Hosts may have run version %(highest)s. Use %(lowest)s or more", highest=highest, lowest=lowest),
+        )
     return wanted or max(1, lowest)
 
 
 def _switch(thing: Test | Build, enabled: bool, by: Actor, now: datetime) -> None:
     word = "enabled" if enabled else "disabled"
     if thing.enabled == enabled:
-        raise Refused("unchanged", f"It is {word} already")
+        raise Refused("unchanged", _("It is %(word)s already", word=word))
     thing.enabled = enabled
     if isinstance(thing, Build):
         _changed(thing.test, f"build.{word}", by, now, thing)

@@ -15,6 +15,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from webapp.language import _
+
 MAX_SIZE = 100 * 1024 * 1024
 # Longer than an agent's queue of results may wait, shorter than anybody should trust an old copy.
 LIFETIME = timedelta(days=7)
@@ -54,9 +56,12 @@ def inspect(path: Path, kind: str = "execute_test") -> Facts:
     """Only a test is a program of its own; plugins and updates are Python and run wherever the agent does."""
     size = path.stat().st_size
     if size == 0:
-        raise ManifestError("file", "The file is empty.")
+        raise ManifestError("file", _("The file is empty."))
     if size > MAX_SIZE:
-        raise ManifestError("file", f"The file has {size:,} bytes; {MAX_SIZE:,} are allowed.")
+        raise ManifestError(
+            "file",
+            _("The file has %(size)s bytes; %(max_size)s are allowed.", size=f"{size:,}", max_size=f"{MAX_SIZE:,}"),
+        )
     with path.open("rb") as file:
         platform, arch = detect(file.read(4096)) if kind == "execute_test" else (ANY, ANY)
         file.seek(0)
@@ -105,8 +110,8 @@ def detect(head: bytes) -> tuple[str, str]:
         if head[:4] in (b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe"):
             return _mach_o(head)
     except struct.error:
-        raise ManifestError("file", "The file ends within its own header.") from None
-    raise ManifestError("file", "The file is no program: neither ELF, Mach-O, PE nor a script that begins with #!.")
+        raise ManifestError("file", _("The file ends within its own header.")) from None
+    raise ManifestError("file", _("The file is no program: neither ELF, Mach-O, PE nor a script that begins with #!."))
 
 
 def canonical(document: Any) -> bytes:
@@ -121,31 +126,39 @@ def instant(moment: datetime) -> str:
 
 def _check(document: dict[str, Any]) -> None:
     if document["type"] is None:
-        raise ManifestError("kind", f"Nothing signed runs as {document['kind']}.")
+        raise ManifestError("kind", _("Nothing signed runs as %(document)s.", document=document["kind"]))
     if not _NAME.fullmatch(document["name"]):
         raise ManifestError(
             "name",
-            "A name has 1 to 100 small letters, digits, dots, dashes or underscores and begins with a letter or digit.",
+            _(
+                "A name has 1 to 100 small letters, digits, dots, dashes or underscores and begins with a letter or digit."
+            ),
         )
     if document["version"] < 1:
-        raise ManifestError("version", "Versions count from 1.")
+        raise ManifestError("version", _("Versions count from 1."))
     if not document["org"]:
-        raise ManifestError("org", "A manifest belongs to an organisation.")
+        raise ManifestError("org", _("A manifest belongs to an organisation."))
     if not _VERSION.fullmatch(document["min_agent"]):
-        raise ManifestError("min_agent", "An agent version looks like 1.2.0.")
+        raise ManifestError("min_agent", _("An agent version looks like 1.2.0."))
     for field, known in (("platform", PLATFORMS), ("arch", ARCHES)):
         if document[field] not in known:
-            raise ManifestError(field, f"{document[field]} is none of {', '.join(known)}.")
+            raise ManifestError(
+                field, _("%(document)s is none of %(known)s.", document=document[field], known=", ".join(known))
+            )
 
 
 def _script(head: bytes) -> tuple[str, str]:
     line = head.split(b"\n", 1)[0]
     if line.endswith(b"\r"):
-        raise ManifestError("file", "The script has Windows line ends; no host would find its interpreter.")
+        raise ManifestError("file", _("The script has Windows line ends; no host would find its interpreter."))
     if len(line) > _FIRST_LINE:
-        raise ManifestError("file", f"The script's first line is longer than {_FIRST_LINE} bytes.")
+        raise ManifestError(
+            "file", _("The script's first line is longer than %(first_line)s bytes.", first_line=_FIRST_LINE)
+        )
     if not line[2:].strip().startswith(b"/"):
-        raise ManifestError("file", "The script's first line names no interpreter by its full path, such as #!/bin/sh.")
+        raise ManifestError(
+            "file", _("The script's first line names no interpreter by its full path, such as #!/bin/sh.")
+        )
     return ANY, ANY
 
 
@@ -153,29 +166,29 @@ def _elf(head: bytes) -> tuple[str, str]:
     order, system = struct.unpack_from("5xBxB", head)
     kind, machine = struct.unpack_from("<HH" if order == 1 else ">HH", head, 16)
     if system not in (0, 3):  # System V, Linux
-        raise ManifestError("file", "The program is for a system other than Linux.")
+        raise ManifestError("file", _("The program is for a system other than Linux."))
     if kind not in (2, 3):  # ET_EXEC, ET_DYN
-        raise ManifestError("file", "The file is a part of a program (an object or a core), not a program.")
+        raise ManifestError("file", _("The file is a part of a program (an object or a core), not a program."))
     return "linux", _known(_ELF_ARCHES, machine)
 
 
 def _pe(head: bytes) -> tuple[str, str]:
     (start,) = struct.unpack_from("<I", head, 0x3C)
     if head[start : start + 4] != b"PE\0\0":
-        raise ManifestError("file", "The file begins as a Windows program and does not go on as one.")
+        raise ManifestError("file", _("The file begins as a Windows program and does not go on as one."))
     (machine,) = struct.unpack_from("<H", head, start + 4)
     (traits,) = struct.unpack_from("<H", head, start + 22)
     if traits & 0x2000 or not traits & 0x0002:
-        raise ManifestError("file", "The file is a library (DLL) or an object, not a program.")
+        raise ManifestError("file", _("The file is a library (DLL) or an object, not a program."))
     return "windows", _known(_PE_ARCHES, machine)
 
 
 def _mach_o(head: bytes) -> tuple[str, str]:
     if head.startswith(b"\xca\xfe\xba\xbe"):
         return "darwin", _universal(head)
-    cpu, _, kind = struct.unpack_from("<III", head, 4)
+    cpu, _subtype, kind = struct.unpack_from("<III", head, 4)
     if kind != 2:  # MH_EXECUTE
-        raise ManifestError("file", "The file is a library or an object, not a program.")
+        raise ManifestError("file", _("The file is a library or an object, not a program."))
     return "darwin", _known(_MACH_ARCHES, cpu)
 
 
@@ -183,12 +196,14 @@ def _universal(head: bytes) -> str:
     """Universal programs hold one per processor. Java classes begin alike, with their version in the count's place."""
     (count,) = struct.unpack_from(">I", head, 4)
     if not 1 <= count <= 8:
-        raise ManifestError("file", "The file is no program.")
+        raise ManifestError("file", _("The file is no program."))
     arches = {_known(_MACH_ARCHES, struct.unpack_from(">I", head, 8 + 20 * n)[0]) for n in range(count)}
     return arches.pop() if len(arches) == 1 else ANY
 
 
 def _known(arches: dict[int, str], number: int) -> str:
     if number not in arches:
-        raise ManifestError("arch", f"The program is for a processor (number {number}) that no agent runs on.")
+        raise ManifestError(
+            "arch", _("The program is for a processor (number %(number)s) that no agent runs on.", number=number)
+        )
     return arches[number]

@@ -9,6 +9,7 @@ from flask_wtf import FlaskForm
 from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 
 from webapp.access.forms import choices, stripped
+from webapp.language import N_
 from webapp.objects.models import ObjectSet
 from webapp.objects.types import OBJECT_TYPES
 
@@ -16,12 +17,12 @@ from webapp.objects.types import OBJECT_TYPES
 class SetForm(FlaskForm):
     """What is wrong is found by the verb, for programs alike; `told(errors)` puts it where it was typed."""
 
-    name = StringField("Name", filters=[stripped])
+    name = StringField(N_("Name"), filters=[stripped])
     type = SelectField(
-        "Type", choices=choices({name: kind.label for name, kind in OBJECT_TYPES.items()}), validate_choice=False
+        N_("Type"), choices=choices({name: kind.label for name, kind in OBJECT_TYPES.items()}), validate_choice=False
     )
-    query = StringField("Query", filters=[stripped], render_kw={"spellcheck": "false", "class": "mono"})
-    picked = TextAreaField("Picked by hand", render_kw={"spellcheck": "false", "rows": 4})
+    query = StringField(N_("Query"), filters=[stripped], render_kw={"spellcheck": "false", "class": "mono"})
+    picked = TextAreaField(N_("Picked by hand"), render_kw={"spellcheck": "false", "rows": 4})
     version = HiddenField()
 
     @property

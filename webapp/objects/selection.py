@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 import sqlalchemy as sa
 
+from webapp.language import _
 from webapp.objects import types
 from webapp.objects.models import Object
 from webapp.objects.types import ObjectType
@@ -42,10 +43,12 @@ def read(type: str, text: str) -> list[Term]:
         raise SelectionError(wrong.errors[0]["message"]) from None
     left = TERM.sub("", text).strip()
     if left:
-        raise SelectionError(f"{left[:40]} cannot be read. Put a value with spaces or signs in double quotes")
+        raise SelectionError(
+            _("%(left)s cannot be read. Put a value with spaces or signs in double quotes", left=left[:40])
+        )
     terms = [_term(kind, match) for match in TERM.finditer(text)]
     if len(terms) > MOST_TERMS:
-        raise SelectionError(f"Use at most {MOST_TERMS} terms")
+        raise SelectionError(_("Use at most %(most_terms)s terms", most_terms=MOST_TERMS))
     return terms
 
 
@@ -53,7 +56,9 @@ def _term(kind: ObjectType, match: re.Match[str]) -> Term:
     minus, name, quoted, plain = match.groups()
     value = plain if quoted is None else quoted
     if not value.strip():
-        raise SelectionError(f"Enter a value after {name}:" if name else "Enter a word between the quotes")
+        raise SelectionError(
+            _("Enter a value after %(name)s:", name=name) if name else _("Enter a word between the quotes")
+        )
     if name is None or name == "key":
         return Term("", value, bool(minus))
     if name == "seen":
@@ -62,9 +67,11 @@ def _term(kind: ObjectType, match: re.Match[str]) -> Term:
     fields = [field.name for field in kind.fields if field.kind != "list"]
     if name not in fields:
         known = types.unknown("field", name, [*fields, "key", "seen"])
-        raise SelectionError(f"{known} {kind.label} has {', '.join(fields)}")
+        raise SelectionError(
+            _("%(known)s %(label)s has %(fields)s", known=known, label=kind.label, fields=", ".join(fields))
+        )
     if kind.field(name).kind == "boolean" and value not in ("true", "false"):
-        raise SelectionError(f"Enter {name}:true or {name}:false")
+        raise SelectionError(_("Enter %(name)s:true or %(name)s:false", name=name))
     return Term(name, value, bool(minus))
 
 
@@ -72,7 +79,7 @@ def conditions(type: str, text: str, now: datetime) -> list[sa.ColumnElement[boo
     """On objects of this type; SelectionError for a text that is empty or cannot be used."""
     terms = read(type, text)
     if not terms:
-        raise SelectionError("Enter what to look for, or * for all")
+        raise SelectionError(_("Enter what to look for, or * for all"))
     kind = types.type_of(type)
     return [_condition(kind, term, now) for term in terms]
 
@@ -99,5 +106,5 @@ def _like(pattern: str) -> str:
 def _length(text: str) -> timedelta:
     match = re.fullmatch(r"(\d{1,6})([mhdw])", text)
     if not match:
-        raise SelectionError(f'"{text}" is no length of time. Enter one like seen:7d')
+        raise SelectionError(_('"%(text)s" is no length of time. Enter one like seen:7d', text=text))
     return timedelta(seconds=int(match[1]) * UNITS[match[2]])

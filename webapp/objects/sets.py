@@ -12,6 +12,7 @@ from webapp import events
 from webapp.access import audit
 from webapp.db import db, writing
 from webapp.events import Actor
+from webapp.language import _
 from webapp.objects import selection, types
 from webapp.objects.models import Object, ObjectSet
 from webapp.objects.selection import SelectionError
@@ -36,7 +37,7 @@ def create(given: dict[str, Any], by: Actor, now: datetime) -> ObjectSet:
 def edit(changed: ObjectSet, given: dict[str, Any], by: Actor, now: datetime, version: int | None = None) -> None:
     """`version`: the one that was seen, where another's change must not be written over."""
     if version is not None and version != changed.version:
-        raise Refused("stale", "Somebody changed this set meanwhile. Review the changes, then save again")
+        raise Refused("stale", _("Somebody changed this set meanwhile. Review the changes, then save again"))
     before = facts(changed)
     for name, value in _checked(facts(changed) | given, changed).items():
         setattr(changed, name, value)
@@ -139,9 +140,11 @@ def _checked(given: dict[str, Any], before: ObjectSet | None) -> dict[str, Any]:
     name, type, query = (str(given.get(key) or "").strip() for key in ("name", "type", "query"))
     errors = []
     if not 1 <= len(name) <= 120:
-        errors.append({"field": "name", "message": "Name the set in at most 120 characters"})
+        errors.append({"field": "name", "message": _("Name the set in at most 120 characters")})
     elif _taken(name, before):
-        errors.append({"field": "name", "message": f'There is a set "{name}" already. Choose another name'})
+        errors.append(
+            {"field": "name", "message": _('There is a set "%(name)s" already. Choose another name', name=name)}
+        )
     try:
         selection.read(type, query)
         picked = _picked(type, given.get("picked") or [])
@@ -150,17 +153,24 @@ def _checked(given: dict[str, Any], before: ObjectSet | None) -> dict[str, Any]:
     except FieldErrors as wrong:
         errors += wrong.errors
     if len(query) > 500:
-        errors.append({"field": "query", "message": "Use at most 500 characters"})
+        errors.append({"field": "query", "message": _("Use at most 500 characters")})
     if errors:
         raise FieldErrors(errors)
     if not query and not picked:
-        raise FieldErrors([{"field": "query", "message": "Enter what to look for, * for all, or pick objects"}])
+        raise FieldErrors([{"field": "query", "message": _("Enter what to look for, * for all, or pick objects")}])
     return {"name": name, "type": type, "query": query, "picked": picked}
 
 
 def _picked(type: str, given: Any) -> list[str]:
     if not isinstance(given, list) or len(given) > MOST_PICKED or not all(isinstance(key, str) for key in given):
-        raise FieldErrors([{"field": "picked", "message": f"Enter a list of at most {MOST_PICKED:,} keys"}])
+        raise FieldErrors(
+            [
+                {
+                    "field": "picked",
+                    "message": _("Enter a list of at most %(most_picked)s keys", most_picked=f"{MOST_PICKED:,}"),
+                }
+            ]
+        )
     found, errors = [], []
     for number, key in enumerate(given):
         try:

@@ -12,6 +12,7 @@ from webapp import events
 from webapp.access import audit
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.plugins import parameters
 from webapp.plugins.discovery import Plugin
 from webapp.plugins.models import PluginSetting
@@ -43,7 +44,7 @@ def configure(
     """
     row = _row(plugin, organization_id)
     if seen is not None and seen != row.version:
-        raise Refused("stale", "Somebody changed these settings meanwhile. Review them, then save again")
+        raise Refused("stale", _("Somebody changed these settings meanwhile. Review them, then save again"))
     values = parameters.clean(plugin.manifest.settings, given, "settings")
     secret = {each.name for each in plugin.manifest.settings if each.type == "secret"}
     row.version = row.version + 1

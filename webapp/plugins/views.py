@@ -13,6 +13,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import Org, principal
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.objects.values import FieldErrors
 from webapp.plugins import catalogue, forms, lifecycle, queries
 from webapp.plugins.discovery import Plugin
@@ -64,7 +65,9 @@ def configure(plugin_id: str) -> Response:
     db.session.commit()
     if warning := forms.warning(plugin.manifest, given):
         flash(warning, "warning")
-    return htmx.moved(_path(plugin, organization_id), f"The settings of {plugin.manifest.name} are saved")
+    return htmx.moved(
+        _path(plugin, organization_id), _("The settings of %(name)s are saved", name=plugin.manifest.name)
+    )
 
 
 @bp.post("/<plugin_id>/enable")
@@ -83,7 +86,12 @@ def _switch(plugin_id: str, on: bool) -> Response:
     plugin, organization_id = _plugin(plugin_id), _chosen()
     lifecycle.switch(plugin, organization_id, on, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved(_path(plugin, organization_id), f"{plugin.manifest.name} is {'enabled' if on else 'disabled'}")
+    text = (
+        _("%(name)s is enabled", name=plugin.manifest.name)
+        if on
+        else _("%(name)s is disabled", name=plugin.manifest.name)
+    )
+    return htmx.moved(_path(plugin, organization_id), text)
 
 
 def _page(plugin: Plugin, org: Org, status: int = 200, **typed: Any) -> Response:
@@ -110,7 +118,7 @@ def _uses(plugin_ids: list[str], org_id: int | None = None) -> dict[str, Any]:
 def _plugin(plugin_id: str) -> Plugin:
     if plugin := catalogue.find(plugin_id):
         return plugin
-    raise Problem(404, f"There is no plugin {plugin_id[:60]}. Its file may have been removed")
+    raise Problem(404, _("There is no plugin %(plugin_id)s. Its file may have been removed", plugin_id=plugin_id[:60]))
 
 
 def _chosen() -> int:
@@ -129,7 +137,7 @@ def _org(named: str | None) -> Org:
             return org
     if named is None:
         raise forbidden(Permission.PLUGINS_READ)
-    raise Problem(404, f"There is no organization {named[:60]} whose plugins you can see")
+    raise Problem(404, _("There is no organization %(named)s whose plugins you can see", named=named[:60]))
 
 
 def _path(plugin: Plugin, organization_id: int) -> str:

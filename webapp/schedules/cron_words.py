@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from webapp.language import ENGLISH, _, current
 from webapp.schedules.crontab import Cron
 from webapp.schedules.dates import LAST, Dates, MonthDay, NthWeekday, Weekdays
 from webapp.schedules.words import clocks, every_words
@@ -14,15 +15,16 @@ MOST_TIMES = 6
 def describe(rule: Cron, zone: str) -> str:
     dates = _dates(rule)
     if dates and rule.fixed and len(rule.hours) * len(rule.minutes) * len(rule.seconds) <= MOST_TIMES:
-        return f"{dates.words()} at {clocks(_times(rule))} {zone}"
+        return _("%(dates)s at %(times)s %(zone)s", dates=dates.words(), times=clocks(_times(rule)), zone=zone)
     every = _every(rule)
     if dates and every:
         hours = _hours(rule)
         if dates == Weekdays() and not hours:
             return every
         if isinstance(dates, Weekdays) and hours is not None:
-            days = "" if dates == Weekdays() else f" on {dates.plural()}"
-            return f"{every}{days}, {hours}{zone}"
+            if dates != Weekdays():
+                every = _("%(every)s on %(days)s", every=every, days=dates.plural())
+            return f"{every}, {hours}{zone}"
     return _explained(rule, zone)
 
 
@@ -73,6 +75,9 @@ def _hours(rule: Cron) -> str | None:
 
 
 def _explained(rule: Cron, zone: str) -> str:
+    """The library explains them in English alone."""
+    if current() != ENGLISH:
+        return _("By the cron expression %(expression)s, %(zone)s", expression=rule.text, zone=zone)
     text = re.sub(
         r"(?<!1)([123])th\b", lambda match: match[1] + {"1": "st", "2": "nd", "3": "rd"}[match[1]], rule.match.explain()
     )

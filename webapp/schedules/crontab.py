@@ -13,6 +13,7 @@ from typing import NamedTuple
 from cronsim import CronSim, CronSimError
 
 from webapp.calendars.windows import wall
+from webapp.language import N_, _, ngettext
 from webapp.schedules.dates import ONE_DAY
 from webapp.schedules.words import listed
 
@@ -37,18 +38,18 @@ class FieldOf(NamedTuple):
     names: tuple[str, ...] = ()
 
 
-SECONDS = FieldOf("seconds", 0, 59)
+SECONDS = FieldOf(N_("seconds"), 0, 59)
 FIVE = (
-    FieldOf("minutes", 0, 59),
-    FieldOf("hours", 0, 23),
-    FieldOf("days of the month", 1, 31),
-    FieldOf("months", 1, 12, tuple(name[:3].upper() for name in month_name[1:])),
-    FieldOf("days of the week", 0, 7, ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")),
+    FieldOf(N_("minutes"), 0, 59),
+    FieldOf(N_("hours"), 0, 23),
+    FieldOf(N_("days of the month"), 1, 31),
+    FieldOf(N_("months"), 1, 12, tuple(name[:3].upper() for name in month_name[1:])),
+    FieldOf(N_("days of the week"), 0, 7, ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")),
 )
 # cronsim wants a time to start from; only its fields and day matching are used here.
 _ANY = wall(date(2000, 1, 1), 0)
 _NUMBER = re.compile("[0-9]{1,3}")
-NTH_FIELDS = ("first", "second", "third", "fourth", "fifth", "sixth")
+NTH_FIELDS = (N_("first"), N_("second"), N_("third"), N_("fourth"), N_("fifth"), N_("sixth"))
 
 
 @dataclass(frozen=True)
@@ -112,13 +113,22 @@ class Cron:
 @lru_cache(maxsize=4096)
 def read(text: str) -> Cron:
     if len(text) > LONGEST:
-        raise ValueError(f"A cron expression has at most {LONGEST} characters. Use several schedules")
+        raise ValueError(
+            _("A cron expression has at most %(longest)s characters. Use several schedules", longest=LONGEST)
+        )
     parts = _parts(text.strip())
     fields = FIVE if len(parts) == 5 else (SECONDS, *FIVE)
     for position, (part, wanted) in enumerate(zip(parts, fields, strict=True)):
         for term in part.split(","):
             if problem := _problem(term, wanted):
-                raise ValueError(f'"{text}": {problem}. Change the {NTH_FIELDS[position]} field')
+                raise ValueError(
+                    _(
+                        '"%(text)s": %(problem)s. Change the %(nth_fields)s field',
+                        text=text,
+                        problem=problem,
+                        nth_fields=_(NTH_FIELDS[position]),
+                    )
+                )
     try:
         match = CronSim(" ".join(parts), _ANY)
     except CronSimError as wrong:
@@ -137,17 +147,21 @@ def read(text: str) -> Cron:
 def _parts(text: str) -> list[str]:
     word = text.lower()
     if word == "@reboot":
-        raise ValueError('"@reboot" follows a machine\'s start, not the clock. Choose a time, like @daily')
+        raise ValueError(_('"@reboot" follows a machine\'s start, not the clock. Choose a time, like @daily'))
     if word.startswith("@every"):
-        raise ValueError('"@every" is an interval, not a cron time. Use a rule of kind interval, like 15m')
+        raise ValueError(_('"@every" is an interval, not a cron time. Use a rule of kind interval, like 15m'))
     if word.startswith("@") and word not in ALIASES:
-        raise ValueError(f'There is no "{text}". Use {listed(list(ALIASES), "or")}')
+        raise ValueError(
+            _('There is no "%(text)s". Use %(aliases)s', text=text, aliases=listed(list(ALIASES), N_("or")))
+        )
     if "=" in text:
-        raise ValueError("Only the five or six fields belong here. Choose the time zone in its own field")
+        raise ValueError(_("Only the five or six fields belong here. Choose the time zone in its own field"))
     parts = ALIASES.get(word, text).upper().split()
     if len(parts) not in (5, 6):
-        count = f"{len(parts)} field{'' if len(parts) == 1 else 's'}"
-        raise ValueError(f'"{text}" has {count}. Cron has five, or six with the seconds first')
+        count = ngettext("%(num)s field", "%(num)s fields", len(parts))
+        raise ValueError(
+            _('"%(text)s" has %(count)s. Cron has five, or six with the seconds first', text=text, count=count)
+        )
     return parts
 
 
@@ -157,28 +171,30 @@ def _problem(term: str, wanted: FieldOf) -> str | None:
         return sign
     base, slash, step = term.partition("/")
     if slash and not (_NUMBER.fullmatch(step) and 1 <= int(step) <= wanted.high):
-        return f"steps of {wanted.name} go from 1 to {wanted.high}"
+        return _("steps of %(field)s go from 1 to %(high)s", field=_(wanted.name), high=wanted.high)
     if _special(base, wanted):
-        return f"{base} takes no step" if slash else None
+        return _("%(base)s takes no step", base=base) if slash else None
     if base == "*":
         return None
     low, dash, high = base.partition("-")
     if problem := _bad_value(low, wanted) or (dash and _bad_value(high, wanted)):
         return problem
     if dash and _number(high, wanted) < _number(low, wanted):
-        bottom, *_, top = wanted.names or (wanted.low, wanted.high)
+        bottom, *_between, top = wanted.names or (wanted.low, wanted.high)
         rest = high if high == str(bottom) else f"{bottom}-{high}"
-        return f"{base} runs backwards. Write {low}-{top},{rest}"
+        return _("%(base)s runs backwards. Write %(range)s", base=base, range=f"{low}-{top},{rest}")
     return None
 
 
 def _foreign_sign(term: str, wanted: FieldOf) -> str | None:
     if "?" in term:
-        return "? comes from another dialect. Write * instead"
+        return _("? comes from another dialect. Write * instead")
     if "~" in term or re.fullmatch(r"H(\(.*\))?(/\d+)?", term):
-        return f"{term} asks for a time by chance. Use a rule of kind random"
+        return _("%(term)s asks for a time by chance. Use a rule of kind random", term=term)
     if wanted.name == "days of the month" and re.fullmatch(r"\d+W", term):
-        return f"{term}, the working day nearest a date, cannot be used. Write the date and add a calendar"
+        return _(
+            "%(term)s, the working day nearest a date, cannot be used. Write the date and add a calendar", term=term
+        )
     return None
 
 
@@ -195,9 +211,15 @@ def _bad_value(text: str, wanted: FieldOf) -> str | None:
         return None
     if _NUMBER.fullmatch(text):
         fits = wanted.low <= int(text) <= wanted.high
-        return None if fits else f"{wanted.name} go from {wanted.low} to {wanted.high}"
-    names = f" or {wanted.names[0]} to {wanted.names[-1]}" if wanted.names else ""
-    return f'{wanted.name} go from {wanted.low} to {wanted.high}{names}, and "{text}" is none of them'
+        told = _("%(field)s go from %(low)s to %(high)s", field=_(wanted.name), low=wanted.low, high=wanted.high)
+        return None if fits else told
+    named = {"field": _(wanted.name), "low": wanted.low, "high": wanted.high, "text": text}
+    if not wanted.names:
+        return _('%(field)s go from %(low)s to %(high)s, and "%(text)s" is none of them', **named)
+    return _(
+        '%(field)s go from %(low)s to %(high)s or %(first)s to %(last)s, and "%(text)s" is none of them',
+        first=wanted.names[0], last=wanted.names[-1], **named,
+    )  # fmt: skip
 
 
 def _number(text: str, wanted: FieldOf) -> int:
@@ -207,6 +229,9 @@ def _number(text: str, wanted: FieldOf) -> int:
 def _never(text: str, parts: list[str]) -> str:
     """cronsim refuses a date that no year has, such as 30 February."""
     day, month = (3, 4) if len(parts) == 6 else (2, 3)
-    among = [month_name[number] for number in sorted(CronSim(f"0 0 1 {parts[month]} *", _ANY).months)]
-    never = f"{listed(among)} never {'has' if len(among) == 1 else 'have'} a day {parts[day]}"
-    return f'"{text}": {never}. Change the {NTH_FIELDS[day]} or the {NTH_FIELDS[month]} field'
+    among = [_(month_name[number]) for number in sorted(CronSim(f"0 0 1 {parts[month]} *", _ANY).months)]
+    return ngettext(
+        '"%(text)s": %(months)s never has a day %(day)s. Change the %(first)s or the %(second)s field',
+        '"%(text)s": %(months)s never have a day %(day)s. Change the %(first)s or the %(second)s field',
+        len(among), text=text, months=listed(among), day=parts[day], first=_(NTH_FIELDS[day]), second=_(NTH_FIELDS[month]),
+    )  # fmt: skip

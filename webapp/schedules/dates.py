@@ -8,14 +8,22 @@ from datetime import date, timedelta
 from difflib import get_close_matches
 from typing import Any, Protocol
 
+from webapp.language import N_, _
 from webapp.schedules.words import listed
 
 ONE_DAY = timedelta(days=1)
-NAMES = tuple(calendar.day_name)
+NAMES = (
+    N_("Monday"), N_("Tuesday"), N_("Wednesday"), N_("Thursday"), N_("Friday"), N_("Saturday"), N_("Sunday"),
+)  # fmt: skip
+PLURALS = (
+    N_("Mondays"), N_("Tuesdays"), N_("Wednesdays"), N_("Thursdays"), N_("Fridays"), N_("Saturdays"), N_("Sundays"),
+)  # fmt: skip
 SHORT = tuple(name[:3].lower() for name in NAMES)
 WORKWEEK, WEEKEND = (0, 1, 2, 3, 4), (5, 6)
 LAST = -1
-ORDINALS = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5, "last": LAST}
+ORDINALS = {
+    N_("first"): 1, N_("second"): 2, N_("third"): 3, N_("fourth"): 4, N_("fifth"): 5, N_("last"): LAST,
+}  # fmt: skip
 
 
 class Dates(Protocol):
@@ -38,18 +46,18 @@ class Weekdays:
 
     def words(self) -> str:
         if len(self.days) == 7:
-            return "Every day"
-        return f"Every {self.names()}"
+            return _("Every day")
+        return _("Every %(days)s", days=self.names())
 
     def names(self) -> str:
         if self.days == WORKWEEK:
-            return "weekday"
+            return _("weekday")
         if self.days == WEEKEND:
-            return "Saturday and Sunday"
-        return listed([NAMES[day] for day in self.days])
+            return _("Saturday and Sunday")
+        return listed([_(NAMES[day]) for day in self.days])
 
     def plural(self) -> str:
-        return "weekdays" if self.days == WORKWEEK else listed([f"{NAMES[day]}s" for day in self.days])
+        return _("weekdays") if self.days == WORKWEEK else listed([_(PLURALS[day]) for day in self.days])
 
 
 @dataclass(frozen=True)
@@ -71,9 +79,10 @@ class MonthDay:
 
     def words(self) -> str:
         if self.day == 31:
-            return "On the last day of each month"
-        short = " (the last day of shorter months)" if self.day > 28 else ""
-        return f"On day {self.day} of each month{short}"
+            return _("On the last day of each month")
+        if self.day > 28:
+            return _("On day %(day)s of each month (the last day of shorter months)", day=self.day)
+        return _("On day %(day)s of each month", day=self.day)
 
 
 @dataclass(frozen=True)
@@ -86,7 +95,7 @@ class NthWeekday:
     def on_or_after(self, day: date) -> date | None:
         year, month = day.year, day.month
         # A fifth of any weekday comes back within three months; the margin costs nothing.
-        for _ in range(12):
+        for _month in range(12):
             found = self._in(year, month)
             if found is not None and found >= day:
                 return found
@@ -104,15 +113,17 @@ class NthWeekday:
 
     def words(self) -> str:
         ordinal = next(word for word, nth in ORDINALS.items() if nth == self.nth)
-        months = "the months that have one" if self.nth == 5 else "each month"
-        return f"On the {ordinal} {NAMES[self.weekday]} of {months}"
+        named = {"ordinal": _(ordinal), "weekday": _(NAMES[self.weekday])}
+        if self.nth == 5:
+            return _("On the %(ordinal)s %(weekday)s of the months that have one", **named)
+        return _("On the %(ordinal)s %(weekday)s of each month", **named)
 
 
 def weekdays(value: Any) -> Weekdays:
     """`["mon", "fri"]`; names only, since numbers mean different days in different systems."""
     texts = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(texts, (list, tuple)) or not texts:
-        raise ValueError("Choose at least one day, like mon")
+        raise ValueError(_("Choose at least one day, like mon"))
     return Weekdays(tuple(sorted({weekday(text) for text in texts})))
 
 
@@ -122,8 +133,8 @@ def weekday(text: Any) -> int:
         if wanted in (SHORT[number], name.lower()):
             return number
     close = get_close_matches(wanted, [*SHORT, *(name.lower() for name in NAMES)], n=1)
-    hint = f"Did you mean {close[0][:3]}?" if close else f"Use {', '.join(SHORT)}"
-    raise ValueError(f'"{text}" is not a day of the week. {hint}')
+    hint = _("Did you mean %(name)s?", name=close[0][:3]) if close else _("Use %(names)s", names=", ".join(SHORT))
+    raise ValueError(_('"%(text)s" is not a day of the week. %(hint)s', text=text, hint=hint))
 
 
 def month_day(value: Any) -> MonthDay:
@@ -131,16 +142,22 @@ def month_day(value: Any) -> MonthDay:
     if text == "last":
         return MonthDay(31)
     if isinstance(value, bool) or not text.isdecimal() or not 1 <= int(text) <= 31:
-        raise ValueError("Days of the month go from 1 to 31; 31 is the last day of every month")
+        raise ValueError(_("Days of the month go from 1 to 31; 31 is the last day of every month"))
     return MonthDay(int(text))
 
 
 def nth_weekday(value: Any) -> NthWeekday:
     """`["last", "fri"]` or `[2, "tue"]`."""
     if not isinstance(value, (list, tuple)) or len(value) != 2:
-        raise ValueError('Enter which one and the day, like ["last", "fri"]')
+        raise ValueError(_('Enter which one and the day, like ["last", "fri"]'))
     text = str(value[0]).strip().lower()
     nth = int(text) if text in {"1", "2", "3", "4", "5", "-1"} else ORDINALS.get(text)
     if nth is None:
-        raise ValueError(f'"{value[0]}" is not a position in the month. Use {listed(list(ORDINALS), "or")}')
+        raise ValueError(
+            _(
+                '"%(value)s" is not a position in the month. Use %(ordinals)s',
+                value=value[0],
+                ordinals=listed(list(ORDINALS), N_("or")),
+            )
+        )
     return NthWeekday(nth, weekday(value[1]))

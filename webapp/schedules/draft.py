@@ -11,6 +11,7 @@ from typing import Any
 from webapp.calendars import queries as calendars
 from webapp.calendars.models import Calendar
 from webapp.db import writing
+from webapp.language import _
 from webapp.objects import sets
 from webapp.objects.values import FieldErrors
 from webapp.plugins import queries as plugins
@@ -103,7 +104,9 @@ def read(given: Mapping[str, Any], now: datetime, before: Schedule | None = None
         errors += _unfit(plan, aim, now)
     name = str(given.get("name") or "").strip() or (aim.what if aim else "")
     if len(name) > LONGEST_NAME:
-        errors.append({"field": "name", "message": f"Use {LONGEST_NAME} characters at most"})
+        errors.append(
+            {"field": "name", "message": _("Use %(longest_name)s characters at most", longest_name=LONGEST_NAME)}
+        )
     if errors or plan is None or aim is None:
         raise FieldErrors(errors)
     return Draft(name, aim, dict(given["rule"]), plan, calendar, misfire, overlap, seed)
@@ -137,11 +140,11 @@ def at_rule(errors: list[dict[str, str]]) -> list[dict[str, str]]:
 
 def read_aim(given: Any, now: datetime) -> Aim:
     if not isinstance(given, Mapping):
-        raise FieldErrors([{"field": "spec", "message": "Choose what is to run"}])
+        raise FieldErrors([{"field": "spec", "message": _("Choose what is to run")}])
     try:
         spec = specs.parse(given)
         if spec.options.not_before or spec.options.window:
-            raise specs.error("options.not_before", "The rule says when it runs. Leave not_before and window out")
+            raise specs.error("options.not_before", _("The rule says when it runs. Leave not_before and window out"))
         return Aim(spec.type, what_of(spec, now), scope_of(spec), kinds.sealed(spec))
     except SpecError as wrong:
         raise FieldErrors([{**error, "field": f"spec.{error['field']}"} for error in wrong.errors]) from wrong
@@ -153,13 +156,15 @@ def what_of(spec: Spec, now: datetime) -> str:
         return launch.check(spec, now)[0][0].what
     found = sets.find(spec.target.names[0], writing())
     if found is None:
-        raise specs.error("target.object_set", f"There is no object set {spec.target.names[0]} in this organization")
+        raise specs.error(
+            "target.object_set", _("There is no object set %(names)s in this organization", names=spec.target.names[0])
+        )
     if member := next(sets.keys(found, now), None):
         return launch.check(spec, now, members=(member,))[0][0].what
     # Nobody is in it yet, so there is nothing to try the plugin with.
     plugin = plugins.find(str(spec.data.get("plugin_id")))
     if plugin is None:
-        raise specs.error("data.plugin_id", "Choose a plugin")
+        raise specs.error("data.plugin_id", _("Choose a plugin"))
     return plugin.manifest.name
 
 
@@ -194,7 +199,7 @@ def _unfit(plan: Plan, aim: Aim, now: datetime) -> list[dict[str, str]]:
         text = "Only agents have times of their own. Choose which agents, or one time for all"
         return [{"field": "rule.per", "message": text}]
     if engine.next_run(plan, now) is None:
-        return [{"field": "rule", "message": "This has no run ahead. Change when it runs, or choose a later end"}]
+        return [{"field": "rule", "message": _("This has no run ahead. Change when it runs, or choose a later end")}]
     return []
 
 
@@ -203,13 +208,20 @@ def _calendar(said: Any, errors: list[dict[str, str]]) -> Calendar | None:
         return None
     found = calendars.find(said, writing())
     if found is None:
-        errors.append({"field": "calendar", "message": f'There is no calendar "{said}". Choose one of the list'})
+        errors.append(
+            {"field": "calendar", "message": _('There is no calendar "%(said)s". Choose one of the list', said=said)}
+        )
     return found
 
 
 def _one_of(name: str, value: Any, known: tuple[str, ...], errors: list[dict[str, str]]) -> str:
     if value not in known:
-        errors.append({"field": name, "message": f"Choose {', '.join(known[:-1])} or {known[-1]}"})
+        errors.append(
+            {
+                "field": name,
+                "message": _("Choose %(known)s or %(known2)s", known=", ".join(known[:-1]), known2=known[-1]),
+            }
+        )
     return str(value)
 
 

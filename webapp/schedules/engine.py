@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 from webapp.calendars.days import NEXT_WORKING_DAY, ONE_DAY, DaysOff
 from webapp.calendars.zones import GAP, REPEATED, When, day_start, resolve, wall_time
+from webapp.language import _
 from webapp.schedules.kinds import KINDS
 from webapp.schedules.plan import TICK, Plan, Slot, slot_of, times
 from webapp.schedules.words import date_words, length_words
@@ -41,14 +42,17 @@ class Due(NamedTuple):
 def describe(plan: Plan) -> str:
     words = KINDS[plan.kind].describe(plan.rule, plan.zone.key)
     if plan.jitter:
-        words += f", up to {length_words(plan.jitter)} later"
+        words += ", " + _("up to %(length)s later", length=length_words(plan.jitter))
     if plan.calendar:
         instead = plan.calendar.policy == NEXT_WORKING_DAY
-        words += f", {'on the next working day instead of' if instead else 'except'} {plan.calendar.name}"
+        off = {"calendar": plan.calendar.name}
+        words += ", " + (
+            _("on the next working day instead of %(calendar)s", **off) if instead else _("except %(calendar)s", **off)
+        )
     if plan.start:
-        words += f", from {date_words(wall_time(plan.start, plan.zone))}"
+        words += ", " + _("from %(date)s", date=date_words(wall_time(plan.start, plan.zone)))
     if plan.end:
-        words += f", until {date_words(wall_time(plan.end, plan.zone))}"
+        words += ", " + _("until %(date)s", date=date_words(wall_time(plan.end, plan.zone)))
     return words
 
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from webapp.calendars.days import read_date
 from webapp.calendars.windows import DAY, time_of_day, wall
 from webapp.calendars.zones import When, resolve, wall_time
+from webapp.language import _
 from webapp.schedules.words import listed
 from webapp.tasks.duration import seconds
 
@@ -73,8 +74,13 @@ class Fields:
         for name in self._values:
             if name not in self._known:
                 close = get_close_matches(str(name), self._known, n=1)
-                hint = f"Did you mean {close[0]}?" if close else f"It takes {listed(self._known[1:])}"
-                self.wrong(str(name), f'A rule of kind {self.kind} has no "{name}". {hint}')
+                hint = _("It takes %(known)s", known=listed(self._known[1:]))
+                if close:
+                    hint = _("Did you mean %(name)s?", name=close[0])
+                self.wrong(
+                    str(name),
+                    _('A rule of kind %(kind)s has no "%(name)s". %(hint)s', kind=self.kind, name=name, hint=hint),
+                )
 
 
 def times(value: Any) -> tuple[int, ...]:
@@ -83,7 +89,9 @@ def times(value: Any) -> tuple[int, ...]:
     if not isinstance(texts, (list, tuple)) or not texts:
         raise ValueError(AT_LEAST_ONE)
     if len(texts) > MOST_TIMES:
-        raise ValueError(f"A rule has at most {MOST_TIMES} times. Use an interval, or several schedules")
+        raise ValueError(
+            _("A rule has at most %(most_times)s times. Use an interval, or several schedules", most_times=MOST_TIMES)
+        )
     return tuple(sorted({time_of_day(text) for text in texts}))
 
 
@@ -91,7 +99,7 @@ def duration(value: Any) -> int:
     """`90s`, `15m`, `1h`; a plain number is seconds."""
     total = seconds(str(value))
     if not 1 <= total <= 366 * DAY:
-        raise ValueError("Enter a length from 1s to 366d, like 15m")
+        raise ValueError(_("Enter a length from 1s to 366d, like 15m"))
     return total
 
 
@@ -102,7 +110,7 @@ def moment(value: Any, tz: ZoneInfo) -> When:
         return When(at, None, wall_time(at, tz))
     match = _MOMENT.fullmatch(value.isoformat() if isinstance(value, (date, datetime)) else str(value).strip())
     if not match:
-        raise ValueError(f'"{value}" is not a date and time. Enter one like 2026-12-01T09:00')
+        raise ValueError(_('"%(value)s" is not a date and time. Enter one like 2026-12-01T09:00', value=value))
     local = wall(read_date(match[1]), time_of_day(match[2] or "00:00"))
     if not match[3]:
         return resolve(local, tz)
@@ -115,5 +123,5 @@ def _offset(text: str) -> timezone:
         return UTC
     hours, minutes = int(text[1:3]), int(text[-2:])
     if hours > 14 or minutes > 59:
-        raise ValueError(f'"{text}" is not an offset from UTC. Enter one like +01:00')
+        raise ValueError(_('"%(text)s" is not an offset from UTC. Enter one like +01:00', text=text))
     return timezone(timedelta(hours=hours, minutes=minutes) * (-1 if text[0] == "-" else 1))

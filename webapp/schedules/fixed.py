@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from webapp.calendars.windows import wall
 from webapp.calendars.zones import When, resolve, wall_time
+from webapp.language import _
 from webapp.schedules.dates import ONE_DAY, Dates
 from webapp.schedules.seed import Seed
 from webapp.schedules.words import clocks
@@ -36,4 +37,4 @@ def after(rule: Fixed, moment: datetime, tz: ZoneInfo, seed: Seed) -> When | Non
 
 
 def describe(rule: Fixed, zone: str) -> str:
-    return f"{rule.dates.words()} at {clocks(rule.times)} {zone}"
+    return _("%(dates)s at %(times)s %(zone)s", dates=rule.dates.words(), times=clocks(rule.times), zone=zone)

@@ -22,6 +22,7 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from webapp.access.forms import choices, stripped
 from webapp.calendars.models import Calendar
 from webapp.calendars.zones import wall_time, zone
+from webapp.language import N_
 from webapp.schedules.dates import NAMES, ORDINALS, SHORT
 from webapp.schedules.draft import new_seed
 from webapp.schedules.models import Schedule
@@ -73,38 +74,42 @@ def days(label: str = "Days", default: Iterable[str] = ()) -> SelectMultipleFiel
 class WhenForm(FlaskForm):
     """`rule()` is what was chosen, as the contract has it; `told(errors)` puts errors where they were typed."""
 
-    when = RadioField("When", choices=choices(KINDS), default=NOW)
-    once_at = text("Date and time", type="datetime-local")
-    times_at = text("Times", "09:00", placeholder="09:30, 17:00")
-    times_days = days("Only on")
-    random_from = text("From", "09:00")
-    random_to = text("To", "17:00")
+    when = RadioField(N_("When"), choices=choices(KINDS), default=NOW)
+    once_at = text(N_("Date and time"), type="datetime-local")
+    times_at = text(N_("Times"), "09:00", placeholder="09:30, 17:00")
+    times_days = days(N_("Only on"))
+    random_from = text(N_("From"), "09:00")
+    random_to = text(N_("To"), "17:00")
     random_days = days(default=SHORT[:5])
-    random_per = RadioField("Time", choices=choices(PER), default="fleet")
+    random_per = RadioField(N_("Time"), choices=choices(PER), default="fleet")
     weekly_days = days(default=SHORT[:1])
-    weekly_at = text("Times", "09:00", placeholder="09:30, 17:00")
-    monthly_by = RadioField("On", choices=choices({"day": "A day of the month", "nth": "A weekday"}), default="day")
-    monthly_day = text("Day", "1", inputmode="numeric")
-    monthly_nth = SelectField("Which", choices=choices({word: word.capitalize() for word in ORDINALS}), default="first")
-    monthly_weekday = SelectField("Weekday", choices=choices(FULL_DAYS), default="mon")
-    monthly_at = text("Times", "09:00", placeholder="02:00, 14:00")
-    interval_every = text("Every", "15m")
-    interval_from = text("From", placeholder="09:00")
-    interval_to = text("To", placeholder="17:00")
-    interval_days = days("Only on")
-    cron_expr = text("Expression", placeholder="30 9 * * 1-5", spellcheck="false")
-    freshness_every = text("Fresh for", "24h")
-    jitter = text("Delay by chance, at most", placeholder="10m")
-    timezone = text("Time zone", "UTC", list="zones", spellcheck="false")
-    calendar = SelectField("Calendar", choices=[], validate_choice=False)
-    start = text("From", type="datetime-local")
-    end = text("Until", type="datetime-local")
-    misfire = RadioField("Missed runs", choices=choices(MISFIRE), default="once")
-    overlap = RadioField("While the run before still goes on", choices=choices(OVERLAP), default="skip")
+    weekly_at = text(N_("Times"), "09:00", placeholder="09:30, 17:00")
+    monthly_by = RadioField(
+        N_("On"), choices=choices({"day": N_("A day of the month"), "nth": N_("A weekday")}), default="day"
+    )
+    monthly_day = text(N_("Day"), "1", inputmode="numeric")
+    monthly_nth = SelectField(
+        N_("Which"), choices=choices({word: word.capitalize() for word in ORDINALS}), default="first"
+    )
+    monthly_weekday = SelectField(N_("Weekday"), choices=choices(FULL_DAYS), default="mon")
+    monthly_at = text(N_("Times"), "09:00", placeholder="02:00, 14:00")
+    interval_every = text(N_("Every"), "15m")
+    interval_from = text(N_("From"), placeholder="09:00")
+    interval_to = text(N_("To"), placeholder="17:00")
+    interval_days = days(N_("Only on"))
+    cron_expr = text(N_("Expression"), placeholder="30 9 * * 1-5", spellcheck="false")
+    freshness_every = text(N_("Fresh for"), "24h")
+    jitter = text(N_("Delay by chance, at most"), placeholder="10m")
+    timezone = text(N_("Time zone"), "UTC", list="zones", spellcheck="false")
+    calendar = SelectField(N_("Calendar"), choices=[], validate_choice=False)
+    start = text(N_("From"), type="datetime-local")
+    end = text(N_("Until"), type="datetime-local")
+    misfire = RadioField(N_("Missed runs"), choices=choices(MISFIRE), default="once")
+    overlap = RadioField(N_("While the run before still goes on"), choices=choices(OVERLAP), default="skip")
     seed = HiddenField(default=new_seed)
 
     def offer(self, calendars: Sequence[Calendar], kinds: Iterable[str] = KINDS) -> WhenForm:
-        self.calendar.choices = choices({"": "None"} | {str(calendar.id): calendar.name for calendar in calendars})
+        self.calendar.choices = choices({"": N_("None")} | {str(calendar.id): calendar.name for calendar in calendars})
         self.when.choices = choices({kind: KINDS[kind] for kind in kinds})
         return self
 
@@ -219,8 +224,8 @@ def _local(moment: datetime | None, tz: Any) -> str:
 class ScheduleForm(WhenForm):
     """A schedule of its own: what runs is a spec, as programs send it."""
 
-    name = text("Name", placeholder="After what it runs, unless you name it")
-    spec = TextAreaField("What runs", filters=[stripped], render_kw={"spellcheck": "false", "rows": 8})
+    name = text(N_("Name"), placeholder="After what it runs, unless you name it")
+    spec = TextAreaField(N_("What runs"), filters=[stripped], render_kw={"spellcheck": "false", "rows": 8})
     version = HiddenField()
     do = HiddenField()
 

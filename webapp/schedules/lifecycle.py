@@ -9,6 +9,7 @@ from webapp import events
 from webapp.access import audit
 from webapp.db import db, writing
 from webapp.events import SYSTEM, Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.schedules import engine, plans, runs, slots, starting
 from webapp.schedules.draft import Draft
@@ -47,7 +48,11 @@ def edit(schedule: Schedule, draft: Draft, version: int, by: Actor, now: datetim
     lock(schedule)
     if schedule.version != version:
         raise Refused(
-            "stale", f"{schedule.updated_by} changed this schedule meanwhile. Review the changes, then save again"
+            "stale",
+            _(
+                "%(updated_by)s changed this schedule meanwhile. Review the changes, then save again",
+                updated_by=schedule.updated_by,
+            ),
         )
     before = facts(schedule)
     _close(schedule, now, End.MISSED, CHANGED, now)
@@ -71,7 +76,7 @@ def pause(schedule: Schedule, by: Actor, now: datetime, reason: str = "", resume
     if schedule.paused and (reason, resume_at) == (schedule.reason, schedule.resume_at):
         return
     if resume_at and resume_at <= now:
-        raise Refused("passed", "That time has passed. Choose a later one, or leave it empty")
+        raise Refused("passed", _("That time has passed. Choose a later one, or leave it empty"))
     if not schedule.paused:
         _close(schedule, now, End.MISSED, CHANGED, now)
         _move(schedule, Status.PAUSED)
@@ -89,11 +94,13 @@ def resume(schedule: Schedule, by: Actor, now: datetime) -> None:
     if schedule.active:
         return
     if not schedule.resumable:
-        raise Refused("ended", f"This schedule is {schedule.looks.label}. Give it a later end or another rule")
+        raise Refused(
+            "ended", _("This schedule is %(label)s. Give it a later end or another rule", label=_(schedule.looks.label))
+        )
     try:
         _wake(schedule, now)
     except RuleError as error:
-        raise Refused("broken", f"It still has no next run. {error.errors[0]['message']}") from error
+        raise Refused("broken", _("It still has no next run. %(errors)s", errors=error.errors[0]["message"])) from error
     _record("resume", schedule, by, now)
 
 
@@ -101,12 +108,12 @@ def run_now(schedule: Schedule, by: Actor, now: datetime, starters: Starters = S
     """At once, whatever its rule says; its next slot stays where it is."""
     lock(schedule)
     if schedule.deleted_at:
-        raise Refused("deleted", "This schedule was deleted")
+        raise Refused("deleted", _("This schedule was deleted"))
     # Slots of a rule are whole seconds, so this one can be none of them.
     at = now if now.microsecond else now.replace(microsecond=1)
     slot_id = slots.insert(schedule, at, End.WAITING, now, reason=RUN_NOW, text=f"Started by {by.name}")
     if slot_id is None:
-        raise Refused("twice", "It was started at this very moment")
+        raise Refused("twice", _("It was started at this very moment"))
     started = _started(schedule, Run(by, now, Trigger.MANUAL, slot_id), starters)
     slots.settle_started(slot_id, started, now)
     schedule.last_run_at = now
@@ -119,7 +126,9 @@ def run_missed(schedule: Schedule, slot: Slot, by: Actor, now: datetime, starter
     lock(schedule)
     db.session.refresh(slot, with_for_update=True)
     if not slot.startable:
-        raise Refused("settled", "This run was made up for already" if slot.missed else "This slot was not missed")
+        raise Refused(
+            "settled", _("This run was made up for already") if slot.missed else _("This slot was not missed")
+        )
     agent = slot.agent
     started = _started(schedule, Run(by, now, Trigger.MANUAL, slot.id, agent), starters)
     slot.batch_id, slot.waiting = started.batch.id, None
@@ -132,7 +141,7 @@ def delete(schedule: Schedule, by: Actor, now: datetime, open_tasks: Open = "que
     """Hidden, since its history names it. Queued tasks are cancelled and running ones go on, unless asked otherwise."""
     lock(schedule)
     if schedule.deleted_at:
-        raise Refused("deleted", "This schedule was deleted already")
+        raise Refused("deleted", _("This schedule was deleted already"))
     _close(schedule, now, End.MISSED, CHANGED, now)
     runs.drop_waiting(schedule, ENDED, now)
     which = {"queued": states.WAITING, "all": states.OPEN, "none": frozenset()}[open_tasks]
@@ -215,7 +224,14 @@ def _move(schedule: Schedule, to: Status) -> None:
     if to == schedule.state:
         return
     if to not in MOVES[schedule.state]:
-        raise Refused("illegal", f"This schedule is {schedule.looks.label} and cannot become {LOOKS[to].label}")
+        raise Refused(
+            "illegal",
+            _(
+                "This schedule is %(label)s and cannot become %(label2)s",
+                label=_(schedule.looks.label),
+                label2=_(LOOKS[to].label),
+            ),
+        )
     schedule.status, schedule.reason = to, ""
     schedule.paused_at, schedule.paused_by, schedule.resume_at = None, "", None
 

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from webapp.calendars.days import ONE_DAY
 from webapp.calendars.zones import day_start, wall_time
 from webapp.db import db
+from webapp.language import _
 from webapp.schedules import each_agent, engine, plans
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule, Slot
@@ -62,7 +63,7 @@ class Span(NamedTuple):
 
     @property
     def name(self) -> str:
-        return f"{calendar.month_name[self.first.month]} {self.first.year}"
+        return f"{_(calendar.month_name[self.first.month])} {self.first.year}"
 
     @property
     def before(self) -> date:
@@ -146,7 +147,7 @@ def picture(chosen: Chosen, span: Span, now: datetime) -> Picture:
     lines: Lines = {}
     _look_back(shown, lines, {schedule.id: schedule for schedule in found[:MOST]})
     _look_ahead(shown, lines, found[:MOST], now)
-    for (day, _), line in sorted(lines.items(), key=lambda pair: (pair[0][0], *pair[1].place)):
+    for (day, _place), line in sorted(lines.items(), key=lambda pair: (pair[0][0], *pair[1].place)):
         shown.days.setdefault(day, []).append(line)
     return shown
 
@@ -166,7 +167,7 @@ def _look_back(shown: Picture, lines: Lines, by_id: dict[int, Schedule]) -> None
     columns = (slots.c.schedule_id, slots.c.day, slots.c.said)
     sums = (sa.func.min(slots.c.at), sa.func.max(slots.c.at), sa.func.sum(slots.c.count), sa.func.count())
     found: Any = db.session.execute(sa.select(*columns, *sums).group_by(*columns))
-    for schedule_id, _, said, first, last, count, rows in found:
+    for schedule_id, _ended, said, first, last, count, rows in found:
         _note(lines, shown.span, by_id[schedule_id], ENDED.get(said, said), first, last, int(count))
         looked_at += rows
     shown.cut = looked_at == MOST_RUNS

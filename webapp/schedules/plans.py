@@ -11,6 +11,7 @@ from typing import Any
 
 from flask import current_app
 
+from webapp import language
 from webapp.calendars import queries as calendars
 from webapp.calendars.days import DaysOff
 from webapp.calendars.models import Calendar
@@ -36,6 +37,13 @@ def read(rule: str, timezone: str, start: datetime | None, end: datetime | None)
     return rules.parse(json.loads(rule), timezone, start=start, end=end)
 
 
+def told(schedule: Schedule) -> str:
+    """When it runs, in the language of who looks; what is stored is English."""
+    if language.current() == language.ENGLISH:
+        return schedule.text
+    return engine.describe(plan_of(schedule))
+
+
 def seed_of(token: str) -> Seed:
     """Chance of one schedule: nobody who has only the database, or only the key, can foretell it."""
     return Seed(_key(), token)
@@ -48,7 +56,8 @@ def days_off(calendar: Calendar | None) -> DaysOff | None:
 def reckon(schedule: Schedule, after: datetime, now: datetime) -> None:
     """After a change: its words, its next run and the next look at it, from its stored rule alone."""
     plan = plan_of(schedule)
-    schedule.text = engine.describe(plan)[:500]
+    with language.in_english():
+        schedule.text = engine.describe(plan)[:500]
     schedule.calendar_version = schedule.calendar.version if schedule.calendar else None
     if plan.per_agent:
         look_ahead_at_agents(schedule, plan, after, now)

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from webapp.language import _
 from webapp.schedules.plan import Slot
 
 SKIP, ONCE, ALL = "skip", "once", "all"
@@ -82,7 +83,9 @@ def _late(
             else:
                 yield Verdict(slot, MISSED, "too_late" if now - slot.at > catchup else "limit")
     else:
-        raise ValueError(f'There is no misfire policy "{policy}". Use {", ".join(MISFIRE)}')
+        raise ValueError(
+            _('There is no misfire policy "%(policy)s". Use %(misfire)s', policy=policy, misfire=", ".join(MISFIRE))
+        )
 
 
 def overlap(policy: str, open_count: int, waiting: int = 0) -> str:
@@ -91,7 +94,9 @@ def overlap(policy: str, open_count: int, waiting: int = 0) -> str:
     Of those, `waiting` have not begun: one waits at most, since a second would only pile up.
     """
     if policy not in OVERLAP:
-        raise ValueError(f'There is no overlap policy "{policy}". Use {", ".join(OVERLAP)}')
+        raise ValueError(
+            _('There is no overlap policy "%(policy)s". Use %(overlap)s', policy=policy, overlap=", ".join(OVERLAP))
+        )
     if policy == ALLOW or not open_count:
         return FIRE
     return SKIP if policy == QUEUE and waiting else policy

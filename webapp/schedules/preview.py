@@ -9,6 +9,7 @@ from typing import Any
 
 from webapp.calendars.days import DaysOff
 from webapp.calendars.models import Calendar
+from webapp.language import _
 from webapp.schedules import engine, plans, rules
 from webapp.schedules.plan import Plan
 from webapp.schedules.words import date_words
@@ -38,7 +39,7 @@ def plan_of(given: Mapping[str, Any], off: DaysOff | None, now: datetime | None)
 
 def preview_of(given: Mapping[str, Any], calendar: Calendar | None, now: datetime, count: int = SHOWN) -> Preview:
     if given["rule"].get("kind") == "now":
-        return Preview("Runs once, as soon as it is created")
+        return Preview(_("Runs once, as soon as it is created"))
     plan = plan_of(given, plans.days_off(calendar), now)
     told = engine.preview(plan, now, count)
     return Preview(told["text"], [shown(slot) for slot in told["slots"]], zone=plan.zone.key, notes=_notes(plan))

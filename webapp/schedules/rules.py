@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from webapp.calendars.days import DaysOff
 from webapp.calendars.zones import UnknownZone, wall_time
 from webapp.calendars.zones import zone as zone_named
+from webapp.language import N_, _
 from webapp.schedules.fields import Fields, Given, RuleError, duration, moment
 from webapp.schedules.kinds import ALIASES, KINDS
 from webapp.schedules.plan import Plan
@@ -63,15 +64,18 @@ def _zone(name: str, errors: list[dict[str, str]]) -> ZoneInfo:
 
 def _fields(rule: Any, errors: list[dict[str, str]]) -> tuple[str, Fields | None]:
     if not isinstance(rule, Mapping):
-        errors.append({"field": "rule", "message": 'Enter a rule, like {"kind": "times", "at": ["09:30"]}'})
+        errors.append({"field": "rule", "message": _('Enter a rule, like {"kind": "times", "at": ["09:30"]}')})
         return "", None
     name = str(rule.get("kind") or "").strip().lower()
     kind = ALIASES.get(name, name)
     if kind in KINDS:
         return kind, Fields(rule, name)
     close = get_close_matches(name, [*KINDS, *ALIASES], n=1)
-    hint = f"Did you mean {close[0]}?" if close else f"Choose {listed(OFFERED, 'or')}"
-    message = f'There is no rule of kind "{name}". {hint}' if name else f"Choose when it runs: {listed(OFFERED, 'or')}"
+    offered = listed(OFFERED, N_("or"))
+    hint = _("Did you mean %(name)s?", name=close[0]) if close else _("Choose %(offered)s", offered=offered)
+    message = _('There is no rule of kind "%(name)s". %(hint)s', name=name, hint=hint)
+    if not name:
+        message = _("Choose when it runs: %(offered)s", offered=offered)
     errors.append({"field": "kind", "message": message})
     return "", None
 
@@ -85,10 +89,15 @@ def _span(
     last = _moment("end", f"{end.strip()}T23:59:59" if bare else end, zone, errors)
     if first and last and last <= first:
         words = date_words(wall_time(first, zone))
-        errors.append({"field": "end", "message": f"The end of the window must be later than {words}"})
+        errors.append({"field": "end", "message": _("The end of the window must be later than %(words)s", words=words)})
     elif last and now and last <= now:
         words = date_words(wall_time(last, zone))
-        errors.append({"field": "end", "message": f"{words} {zone.key} has passed. Choose a later time"})
+        errors.append(
+            {
+                "field": "end",
+                "message": _("%(words)s %(key)s has passed. Choose a later time", words=words, key=zone.key),
+            }
+        )
     return first, last
 
 
@@ -105,5 +114,5 @@ def _moment(name: str, value: Any, zone: ZoneInfo, errors: list[dict[str, str]])
 def _jitter(value: Any) -> int:
     length = duration(value)
     if length > MAX_JITTER:
-        raise ValueError("The delay goes up to 24h. Choose a shorter one")
+        raise ValueError(_("The delay goes up to 24h. Choose a shorter one"))
     return length

@@ -15,6 +15,7 @@ from flask import current_app
 from webapp.agents import queries as agents
 from webapp.db import writing_to
 from webapp.events import Actor
+from webapp.language import _
 from webapp.objects import sets
 from webapp.refusal import Refused
 from webapp.schedules.models import Schedule
@@ -58,7 +59,7 @@ def points_at(schedule: Schedule) -> str:
 def start(schedule: Schedule, run: Run, starters: Starters) -> Started:
     starter = starters.get(points_at(schedule))
     if starter is None:
-        raise Refused("no_starter", f"A {points_at(schedule)} cannot be started from here")
+        raise Refused("no_starter", _("A %(schedule)s cannot be started from here", schedule=points_at(schedule)))
     with writing_to(schedule.organization_id):
         return starter(schedule, run)
 
@@ -97,7 +98,7 @@ def actor(schedule: Schedule) -> Actor:
 def _members(schedule: Schedule, spec: Spec, now: datetime) -> list[str]:
     found = sets.find(spec.target.names[0], schedule.organization_id)
     if found is None:
-        raise Refused("no_targets", f"The object set {spec.target.names[0]} is no longer there")
+        raise Refused("no_targets", _("The object set %(names)s is no longer there", names=spec.target.names[0]))
     keys = list(sets.keys(found, now))
     if not keys:
         raise Refused("no_targets", sets.problem(found) or f"{found.name} had no members")

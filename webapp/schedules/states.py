@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from webapp.language import N_
 from webapp.schedules.policies import REASONS as WHY
 from webapp.tasks.states import Look
 
@@ -24,10 +25,10 @@ MOVES: dict[Status, frozenset[Status]] = {
 }
 
 LOOKS: dict[Status, Look] = {
-    Status.ACTIVE: Look("Active", "success", "active"),
-    Status.PAUSED: Look("Paused", "warning", "paused"),
-    Status.COMPLETED: Look("Completed", "neutral", "completed"),
-    Status.ERROR: Look("Error", "danger", "error"),
+    Status.ACTIVE: Look(N_("Active"), "success", "active"),
+    Status.PAUSED: Look(N_("Paused"), "warning", "paused"),
+    Status.COMPLETED: Look(N_("Completed"), "neutral", "completed"),
+    Status.ERROR: Look(N_("Error"), "danger", "error"),
 }
 
 
@@ -42,11 +43,11 @@ class End(StrEnum):
 
 
 ENDS: dict[End, Look] = {
-    End.WAITING: Look("Waiting", "neutral", "pending"),
-    End.FANNING: Look("Starting", "info", "executing"),
-    End.FIRED: Look("Started", "success", "play"),
-    End.SKIPPED: Look("Skipped", "neutral", "skipped"),
-    End.MISSED: Look("Missed", "warning", "warning"),
+    End.WAITING: Look(N_("Waiting"), "neutral", "pending"),
+    End.FANNING: Look(N_("Starting"), "info", "executing"),
+    End.FIRED: Look(N_("Started"), "success", "play"),
+    End.SKIPPED: Look(N_("Skipped"), "neutral", "skipped"),
+    End.MISSED: Look(N_("Missed"), "warning", "warning"),
 }
 
 RUN_NOW, PAUSED, CHANGED, BROKEN = "run_now", "paused", "changed", "broken"

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 
+from webapp.language import _
+
 UNITS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def seconds(text: str) -> int:
     match = re.fullmatch(r"\s*(\d{1,9})\s*([smhdw]?)\s*", text)
     if not match:
-        raise ValueError("Enter a length like 90s, 15m or 1h")
+        raise ValueError(_("Enter a length like 90s, 15m or 1h"))
     return int(match[1]) * UNITS[match[2]]
 
 

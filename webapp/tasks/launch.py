@@ -14,6 +14,7 @@ from webapp.bulk import insert, next_ids
 from webapp.crash import crash_here
 from webapp.db import db, writing
 from webapp.events import SYSTEM, Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks import kinds, moves, retries, targets
 from webapp.tasks.kinds import Part
@@ -139,7 +140,14 @@ def check(spec: Spec, now: datetime, *, members: Sequence[str] | None = None) ->
 
 def _parts(spec: Spec, now: datetime, members: Sequence[str] | None = None) -> list[Part]:
     if spec.type not in kinds.KINDS:
-        raise error("type", f'There is no task type "{spec.type}". Choose one of {", ".join(kinds.KINDS)}')
+        raise error(
+            "type",
+            _(
+                'There is no task type "%(type)s". Choose one of %(kinds)s',
+                type=spec.type,
+                kinds=", ".join(kinds.KINDS),
+            ),
+        )
     return kinds.of(spec.type).prepare(targets.with_members(spec, writing(), now, members))
 
 
@@ -282,5 +290,7 @@ def respec(task: Task) -> Spec:
 def reschedule(task: Task, by: Actor, now: datetime) -> Batch:
     """A new task with the same spec and input; a new chain that names the old one."""
     if task.open:
-        raise Refused("open", f"This task is still {task.looks.label}. Cancel it first, or wait for its end")
+        raise Refused(
+            "open", _("This task is still %(label)s. Cancel it first, or wait for its end", label=_(task.looks.label))
+        )
     return launch(respec(task), Trigger.RESCHEDULE, by, now, origin=Origin(rescheduled_from_id=task.id))

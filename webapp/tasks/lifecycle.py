@@ -14,6 +14,7 @@ from webapp import events
 from webapp.crash import crash_here
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks import graph, kinds, retries, states, wake
 from webapp.tasks.lists import search
@@ -52,7 +53,10 @@ def cancel(task: Task, by: Actor, now: datetime, text: str | None = None) -> Non
     if task.status in states.STARTED:
         request_stop(task, by, now)
     elif task.final:
-        raise Refused("final", f"This task finished before it could be cancelled. It is now {task.looks.label}")
+        raise Refused(
+            "final",
+            _("This task finished before it could be cancelled. It is now %(label)s", label=_(task.looks.label)),
+        )
     else:
         move(
             task,
@@ -99,25 +103,29 @@ def run_now(task: Task, by: Actor, now: datetime) -> None:
             event={"text": "Run now"},
         )
     else:
-        raise Refused("not_waiting", f"Only a waiting task can be started. This one is {task.looks.label}")
+        raise Refused(
+            "not_waiting", _("Only a waiting task can be started. This one is %(label)s", label=_(task.looks.label))
+        )
     ring([task])
 
 
 def retry(task: Task, by: Actor, now: datetime) -> Task:
     """The next attempt of a chain, by a person: at once, and beyond the automatic limit if need be."""
     if task.open:
-        raise Refused("open", f"This task is still {task.looks.label}. Cancel it first, or wait for its end")
+        raise Refused(
+            "open", _("This task is still %(label)s. Cancel it first, or wait for its end", label=_(task.looks.label))
+        )
     if not task.latest:
-        raise Refused("superseded", "A later attempt of this task exists. Retry that one")
+        raise Refused("superseded", _("A later attempt of this task exists. Retry that one"))
     if task.status == Status.COMPLETED:
-        raise Refused("completed", "This task completed. Reschedule it to run it again")
+        raise Refused("completed", _("This task completed. Reschedule it to run it again"))
     return retries.next_attempt(task, by, now, now, max_retries=max(task.max_retries, task.retry_number + 1))
 
 
 def delete(task: Task, by: Actor, now: datetime) -> None:
     """Hide it; retention removes it later. Undone by `restore`."""
     if not task.final:
-        raise Refused("open", "Open tasks cannot be deleted. Cancel it first")
+        raise Refused("open", _("Open tasks cannot be deleted. Cancel it first"))
     update(task, now, Task.status.in_(states.FINAL), Task.deleted_at.is_(None), deleted_at=now)
     events.record(task.organization_id, "task.deleted", "task", task.id, by, now)
 

@@ -10,13 +10,14 @@ import sqlalchemy as sa
 from webapp.access import audit
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks.models import Limit
 
 
 def create(organization_id: int, name: str, maximum: int, by: Actor, now: datetime) -> Limit:
     if db.session.scalar(_mine(organization_id, name)):
-        raise Refused("exists", f"There is a limit {name} already. Change that one")
+        raise Refused("exists", _("There is a limit %(name)s already. Change that one", name=name))
     limit = Limit(organization_id=organization_id, name=name, maximum=maximum)
     db.session.add(limit)
     db.session.flush()

@@ -20,12 +20,14 @@ from webapp import events, queue
 from webapp.bulk import change
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks import counts, states, wake
 from webapp.tasks.models import Task
 from webapp.tasks.states import Status
 
 NOTHING: Mapping[str, Any] = {}
+TOLD = (Status.FAILED, Status.EXPIRED)  # to whoever started it: failures.py reads their events
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,14 @@ def move(
     """Only the verbs of `lifecycle` call it: they know what else is true of a task in that state."""
     before = task.state
     if to not in states.MOVES[before] or (before in states.FINAL and not values.get("late")):
-        raise Refused("illegal", f"This task is {task.looks.label} and cannot become {states.LOOKS[to].label}")
+        raise Refused(
+            "illegal",
+            _(
+                "This task is %(label)s and cannot become %(label2)s",
+                label=_(task.looks.label),
+                label2=_(states.LOOKS[to].label),
+            ),
+        )
     was = {"status": before} | (lease.held if lease else {})
     update(task, now, *guards, was=was, status=to, moves=task.moves + 1, **values)
     facts = {"reason": values.get("reason"), "text": values.get("error")} | (event or {})
@@ -78,7 +87,7 @@ def update(
     given = {f"was_{name}": value for name, value in was.items()} | {f"new_{n}": value for n, value in values.items()}
     if change(statement.where(*guards) if guards else statement, {"was_id": task.id} | given) == 0:
         db.session.expire(task)
-        raise Refused("stale", f"This task has changed meanwhile. It is now {task.looks.label}")
+        raise Refused("stale", _("This task has changed meanwhile. It is now %(label)s", label=_(task.looks.label)))
     became(task, values)
     if counted != task.counted:
         _say(counted=[counts.move(task, status, None) if counted else counts.move(task, None, task.status)])
@@ -109,7 +118,7 @@ def note(tasks: Sequence[Task], before: Status | None, by: Actor, now: datetime,
         [
             events.row(
                 task.organization_id, kind, "task", task.id, by, now,
-                seq=task.moves, before=before, after=task.status, **facts,
+                seq=task.moves, before=before, after=task.status, awaited=task.status in TOLD, **facts,
             )
             for task in tasks
         ],

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.language import _
 from webapp.objects.models import ObjectTask
 from webapp.tasks.answers import Answers
 from webapp.tasks.lists import matching
@@ -134,7 +135,7 @@ class Line:
     @property
     def words(self) -> str:
         """7 completed · 2 running · 1 failed"""
-        told = [(self.counts.get(status, 0), LOOKS[status].label.lower()) for status in TOLD]
+        told = [(self.counts.get(status, 0), _(LOOKS[status].label).lower()) for status in TOLD]
         return " · ".join(f"{number} {label}" for number, label in told if number)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from webapp.language import N_
+
 
 class Reason(StrEnum):
     EXIT_CODE = "exit_code"
@@ -51,93 +53,110 @@ class Advice:
 R = Reason
 ADVICE: dict[Reason, Advice] = {
     R.EXIT_CODE: Advice(
-        "Exit code",
-        "The program ended with a code that does not count as success. Read the last lines of its output, or add the code to the accepted ones.",
+        N_("Exit code"),
+        N_(
+            "The program ended with a code that does not count as success. Read the last lines of its output, or add the code to the accepted ones."
+        ),
     ),
     R.TIMEOUT: Advice(
-        "Timed out",
-        "It was stopped when its execution timeout passed. Look for what it was waiting for, or give it more time.",
+        N_("Timed out"),
+        N_("It was stopped when its execution timeout passed. Look for what it was waiting for, or give it more time."),
     ),
     R.AGENT_OFFLINE: Advice(
-        "Agent offline",
-        "The agent stopped reporting while it had the task. Check the host and its connection; a late result is still recorded.",
+        N_("Agent offline"),
+        N_(
+            "The agent stopped reporting while it had the task. Check the host and its connection; a late result is still recorded."
+        ),
     ),
     R.DOWNLOAD_FAILED: Advice(
-        "Download failed",
-        "The agent could not fetch what it was to run. Check its connection to the server and its free disk.",
+        N_("Download failed"),
+        N_("The agent could not fetch what it was to run. Check its connection to the server and its free disk."),
     ),
     R.CHECKSUM_MISMATCH: Advice(
-        "Integrity check failed",
-        "The file that arrived is not the file that was signed. Nothing was run. Upload the build again and look for a proxy that changes downloads.",
+        N_("Integrity check failed"),
+        N_(
+            "The file that arrived is not the file that was signed. Nothing was run. Upload the build again and look for a proxy that changes downloads."
+        ),
     ),
     R.SIZE_MISMATCH: Advice(
-        "Integrity check failed", "The file that arrived has another size than its manifest says. Nothing was run."
+        N_("Integrity check failed"),
+        N_("The file that arrived has another size than its manifest says. Nothing was run."),
     ),
     R.SIGNATURE_INVALID: Advice(
-        "Signature refused",
-        "The manifest is not signed by a key that the agent trusts. Nothing was run. Compare the agent's pinned key with the server's.",
+        N_("Signature refused"),
+        N_(
+            "The manifest is not signed by a key that the agent trusts. Nothing was run. Compare the agent's pinned key with the server's."
+        ),
     ),
     R.MANIFEST_EXPIRED: Advice(
-        "Manifest expired", "The signature is older than it may be. Sign the build again, or check the host's clock."
+        N_("Manifest expired"),
+        N_("The signature is older than it may be. Sign the build again, or check the host's clock."),
     ),
-    R.MANIFEST_REVOKED: Advice("Build revoked", "This build was withdrawn. Choose a newer version."),
+    R.MANIFEST_REVOKED: Advice(N_("Build revoked"), N_("This build was withdrawn. Choose a newer version.")),
     R.VERSION_ROLLBACK: Advice(
-        "Older version refused",
-        "The agent has already seen a newer version of this test. Raise the version and sign it again.",
+        N_("Older version refused"),
+        N_("The agent has already seen a newer version of this test. Raise the version and sign it again."),
     ),
     R.POLICY_REFUSED: Advice(
-        "Refused by the host's policy",
-        "The agent's own policy file does not allow this. Change it on the host, not here.",
+        N_("Refused by the host's policy"),
+        N_("The agent's own policy file does not allow this. Change it on the host, not here."),
     ),
     R.NO_BUILD_FOR_PLATFORM: Advice(
-        "No build", "There is no build for this platform and architecture. Upload one, or choose other agents."
+        N_("No build"), N_("There is no build for this platform and architecture. Upload one, or choose other agents.")
     ),
     R.SPAWN_FAILED: Advice(
-        "Could not start",
-        "The program could not be started. Check that it exists on the host, may be executed, and that the working directory is there.",
+        N_("Could not start"),
+        N_(
+            "The program could not be started. Check that it exists on the host, may be executed, and that the working directory is there."
+        ),
     ),
     R.RUN_AS_FAILED: Advice(
-        "Could not change user",
-        "The agent may not run as that user. Add it to the allow list on the host, or run as the agent's own user.",
+        N_("Could not change user"),
+        N_("The agent may not run as that user. Add it to the allow list on the host, or run as the agent's own user."),
     ),
-    R.PLUGIN_ERROR: Advice("Plugin crashed", "The plugin raised an error. Its traceback is below."),
+    R.PLUGIN_ERROR: Advice(N_("Plugin crashed"), N_("The plugin raised an error. Its traceback is below.")),
     R.INVALID_INPUT: Advice(
-        "Input refused", "The plugin cannot use this input. Compare it with what the plugin consumes."
+        N_("Input refused"), N_("The plugin cannot use this input. Compare it with what the plugin consumes.")
     ),
     R.WORKER_LOST: Advice(
-        "Worker lost",
-        "The worker ended while it ran the task, so what became of it is unknown. Run it again if that is safe.",
+        N_("Worker lost"),
+        N_("The worker ended while it ran the task, so what became of it is unknown. Run it again if that is safe."),
     ),
     R.OUTPUT_LIMIT: Advice(
-        "Too much output", "The output passed its limit. Raise the limit, or make the program say less."
+        N_("Too much output"), N_("The output passed its limit. Raise the limit, or make the program say less.")
     ),
     R.MEMORY_LIMIT: Advice(
-        "Out of memory", "It asked for more memory than it may use. Raise the limit, or give it less to do at once."
+        N_("Out of memory"),
+        N_("It asked for more memory than it may use. Raise the limit, or give it less to do at once."),
     ),
     R.DISK_FULL: Advice(
-        "Disk full", "There was no room to keep the output. Free some space; nothing is started below the floor."
+        N_("Disk full"),
+        N_("There was no room to keep the output. Free some space; nothing is started below the floor."),
     ),
     R.NETWORK_ERROR: Advice(
-        "Network error", "The target could not be reached. Check its name, address and port from where the task ran."
+        N_("Network error"),
+        N_("The target could not be reached. Check its name, address and port from where the task ran."),
     ),
     R.PERMISSION_DENIED: Advice(
-        "Permission denied", "The user that it ran as may not do this. Check file rights and the run-as user."
+        N_("Permission denied"), N_("The user that it ran as may not do this. Check file rights and the run-as user.")
     ),
     R.RESOURCE_LIMIT: Advice(
-        "Resource limit", "A limit of the host or the task was reached. See the last lines of its output."
+        N_("Resource limit"), N_("A limit of the host or the task was reached. See the last lines of its output.")
     ),
-    R.UPDATE_FAILED: Advice("Update failed", "The agent keeps its old version. Its output says why."),
-    R.UNINSTALL_FAILED: Advice("Uninstall failed", "The agent is still on the host. Its output says why."),
+    R.UPDATE_FAILED: Advice(N_("Update failed"), N_("The agent keeps its old version. Its output says why.")),
+    R.UNINSTALL_FAILED: Advice(N_("Uninstall failed"), N_("The agent is still on the host. Its output says why.")),
     R.UNDELIVERABLE: Advice(
-        "Not delivered",
-        "It was handed out three times and never started. Check whether its executor ends when it begins.",
+        N_("Not delivered"),
+        N_("It was handed out three times and never started. Check whether its executor ends when it begins."),
     ),
     R.INTERNAL_ERROR: Advice(
-        "Internal error", "Something failed on the server's side. Its log has the details under this task's id."
+        N_("Internal error"), N_("Something failed on the server's side. Its log has the details under this task's id.")
     ),
-    R.UPSTREAM_FAILED: Advice("Upstream failed", "A task that this one depends on did not succeed."),
-    R.CONDITION_NOT_MET: Advice("Condition not met", "What this task waited for did not come true."),
-    R.HOLIDAY: Advice("Holiday", "The calendar says that nothing runs on this day."),
-    R.FROZEN: Advice("Frozen", "It was frozen for the day."),
-    R.OVERLAP: Advice("Still running", "The run before was not over, and this schedule does not allow two at once."),
+    R.UPSTREAM_FAILED: Advice(N_("Upstream failed"), N_("A task that this one depends on did not succeed.")),
+    R.CONDITION_NOT_MET: Advice(N_("Condition not met"), N_("What this task waited for did not come true.")),
+    R.HOLIDAY: Advice(N_("Holiday"), N_("The calendar says that nothing runs on this day.")),
+    R.FROZEN: Advice(N_("Frozen"), N_("It was frozen for the day.")),
+    R.OVERLAP: Advice(
+        N_("Still running"), N_("The run before was not over, and this schedule does not allow two at once.")
+    ),
 }

@@ -19,6 +19,7 @@ from webapp import events
 from webapp.bulk import upsert
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks import lifecycle, moves, states
 from webapp.tasks.lifecycle import End, Lease
@@ -112,7 +113,7 @@ def _keep(task: Task, lease: Lease, body: dict[str, Any], word: str, now: dateti
         db.session.scalar(sa.select(sa.func.count()).select_from(LateResult).where(LateResult.task_id == task.id)) or 0
     )
     if kept >= EVIDENCE_KEPT:
-        raise Refused("different", "More than enough has been said about this task")
+        raise Refused("different", _("More than enough has been said about this task"))
     row = {
         "organization_id": task.organization_id, "task_id": task.id, "lease_seq": lease.seq, "body_sha256": word,
         "body": {name: value for name, value in body.items() if name != "token"}, "at": now, "resolved": False,

@@ -8,6 +8,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from typing import Any
 
+from webapp.language import _
 from webapp.tasks.duration import seconds
 from webapp.tasks.reasons import Reason
 
@@ -117,7 +118,7 @@ def parse(body: Mapping[str, Any]) -> Spec:
             errors.append({"field": name, "message": unknown(name, known)})
     data, target, options = body.get("data", {}), Target(), Options()
     if not isinstance(data, Mapping):
-        errors.append({"field": "data", "message": "Enter an object"})
+        errors.append({"field": "data", "message": _("Enter an object")})
         data = {}
     try:
         target = parse_target(body.get("target"))
@@ -129,7 +130,7 @@ def parse(body: Mapping[str, Any]) -> Spec:
         errors += e.errors
     kind = body.get("type") or "plugin"
     if not isinstance(kind, str):
-        errors.append({"field": "type", "message": "Enter the name of a task type"})
+        errors.append({"field": "type", "message": _("Enter the name of a task type")})
     if errors:
         raise SpecError(errors)
     return Spec(str(kind), {k: v for k, v in data.items() if k not in SHARED}, target, options)
@@ -154,7 +155,7 @@ def parse_target(value: Any) -> Target:
     if value is None or value == {}:
         return Target()
     if not isinstance(value, Mapping):
-        raise error("target", 'Enter an object, like {"agents": "all"}')
+        raise error("target", _('Enter an object, like {"agents": "all"}'))
     value = dict(value)
     if "owner" in value:
         return _owner(value)
@@ -164,7 +165,7 @@ def parse_target(value: Any) -> Target:
         raise SpecError([{"field": f"target.{name}", "message": unknown(name, allowed)} for name in extra])
     chosen = [k for k in (AGENTS, TAGS, USER, OBJECTS, OBJECT_SET, FILES) if k in value]
     if len(chosen) != 1:
-        raise error("target", "Choose one of agents, tags, user, objects, object_set or files")
+        raise error("target", _("Choose one of agents, tags, user, objects, object_set or files"))
     kind = chosen[0]
     if kind == AGENTS and isinstance(value[AGENTS], str) and value[AGENTS].lower() in (ALL, ANYONE):
         return Target(value[AGENTS].lower(), include_offline=bool(value.get("include_offline")))
@@ -174,7 +175,7 @@ def parse_target(value: Any) -> Target:
 def _owner(value: dict[str, Any]) -> Target:
     owner = value["owner"]
     if not isinstance(owner, str) or not owner:
-        raise error("target.owner", "Enter ALL, Anyone or an agent")
+        raise error("target.owner", _("Enter ALL, Anyone or an agent"))
     return Target(owner.lower()) if owner.lower() in (ALL, ANYONE) else Target(AGENTS, (owner,))
 
 
@@ -183,14 +184,16 @@ def _names(kind: str, value: Any) -> tuple[str, ...]:
     if not names or not all(isinstance(n, (str, int)) and not isinstance(n, bool) and str(n).strip() for n in names):
         raise error(
             f"target.{kind}",
-            'Select at least one agent, or choose "Anyone"' if kind == AGENTS else f"Enter at least one of {kind}",
+            _('Select at least one agent, or choose "Anyone"')
+            if kind == AGENTS
+            else _("Enter at least one of %(kind)s", kind=kind),
         )
     return tuple(dict.fromkeys(str(n).strip() for n in names))
 
 
 def _match(value: Any) -> str:
     if value not in ("any", "all"):
-        raise error("target.match", "Choose any or all")
+        raise error("target.match", _("Choose any or all"))
     return str(value)
 
 
@@ -210,7 +213,7 @@ def parse_options(value: Any) -> Options:
     if value is None:
         return Options()
     if not isinstance(value, Mapping):
-        raise error("options", "Enter an object")
+        raise error("options", _("Enter an object"))
     options, errors = Options(), []
     for name, given in value.items():
         if name not in Options.__dataclass_fields__:
@@ -241,9 +244,9 @@ def _option(name: str, value: Any) -> Any:
     if name == "window":
         return _window(value)
     if not isinstance(value, str) or not value.strip() or "\0" in value:
-        raise ValueError("Enter text")
+        raise ValueError(_("Enter text"))
     if name == "limit" and len(value.strip()) > LONGEST_LIMIT:
-        raise ValueError(f"Use at most {LONGEST_LIMIT} characters")
+        raise ValueError(_("Use at most %(longest_limit)s characters", longest_limit=LONGEST_LIMIT))
     return value.strip()
 
 
@@ -252,9 +255,9 @@ def _number(name: str, value: Any) -> int:
     if name in DURATIONS and isinstance(value, str):
         value = seconds(value)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError("Enter a whole number")
+        raise ValueError(_("Enter a whole number"))
     if not low <= value <= high:
-        raise ValueError(f"Enter a number from {low} to {high}")
+        raise ValueError(_("Enter a number from %(low)s to %(high)s", low=low, high=high))
     return value
 
 
@@ -264,23 +267,23 @@ def _moment(value: Any) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except (TypeError, ValueError):
-        raise ValueError("Enter a time like 2026-12-01T09:00:00Z") from None
+        raise ValueError(_("Enter a time like 2026-12-01T09:00:00Z")) from None
     if moment.tzinfo is None:
-        raise ValueError("Name the zone of the time, like 2026-12-01T09:00:00Z")
+        raise ValueError(_("Name the zone of the time, like 2026-12-01T09:00:00Z"))
     if not 2000 <= moment.year <= 9000:  # leaves room for lengths that are added to it
-        raise ValueError("Enter a time after the year 2000")
+        raise ValueError(_("Enter a time after the year 2000"))
     return moment
 
 
 def _codes(value: Any) -> list[int]:
     if not isinstance(value, list | tuple) or not value or not all(type(c) is int and 0 <= c <= 255 for c in value):
-        raise ValueError("Enter exit codes from 0 to 255")
+        raise ValueError(_("Enter exit codes from 0 to 255"))
     return sorted(set(value))
 
 
 def _words(name: str, value: Any) -> list[str]:
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) and word.strip() for word in value):
-        raise ValueError("Enter a list of words")
+        raise ValueError(_("Enter a list of words"))
     if name == "retry_on":
         strange = [word for word in value if word not in set(Reason)]
         if strange:
@@ -290,17 +293,17 @@ def _words(name: str, value: Any) -> list[str]:
 
 def _env(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
-        raise ValueError("Enter names and values as text")
+        raise ValueError(_("Enter names and values as text"))
     for name, text in value.items():
         if not name or "=" in name or "\0" in name + text:
-            raise ValueError(f'"{name}" cannot be the name of a variable')
+            raise ValueError(_('"%(name)s" cannot be the name of a variable', name=name))
     return dict(value)
 
 
 def _window(value: Any) -> dict[str, str]:
     if not isinstance(value, Mapping) or set(value) != {"start", "end"}:
-        raise ValueError("Enter start and end")
+        raise ValueError(_("Enter start and end"))
     start, end = _moment(value["start"]), _moment(value["end"])
     if end <= start:
-        raise ValueError(f"The end of the window must be later than {value['start']}")
+        raise ValueError(_("The end of the window must be later than %(value)s", value=value["start"]))
     return {"start": start.isoformat(), "end": end.isoformat()}

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
+from webapp.language import N_
+
 
 class Status(StrEnum):
     BLOCKED = "blocked"
@@ -61,21 +63,21 @@ class Look:
 
 
 LOOKS: dict[Status, Look] = {
-    S.BLOCKED: Look("Blocked", "neutral", "blocked"),
-    S.SCHEDULED: Look("Scheduled", "violet", "scheduled"),
-    S.PENDING: Look("Queued", "neutral", "pending"),
-    S.ASSIGNED: Look("Assigned", "info", "assigned"),
-    S.DOWNLOADING: Look("Downloading", "info", "downloading"),
-    S.EXECUTING: Look("Running", "active", "executing"),
-    S.REPORTING: Look("Reporting", "info", "reporting"),
-    S.COMPLETED: Look("Completed", "success", "completed"),
-    S.FAILED: Look("Failed", "danger", "failed"),
-    S.CANCELLED: Look("Cancelled", "neutral", "cancelled"),
-    S.TERMINATED: Look("Terminated", "warning", "terminated"),
-    S.EXPIRED: Look("Expired", "neutral", "expired"),
-    S.SKIPPED: Look("Skipped", "neutral", "skipped"),
+    S.BLOCKED: Look(N_("Blocked"), "neutral", "blocked"),
+    S.SCHEDULED: Look(N_("Scheduled"), "violet", "scheduled"),
+    S.PENDING: Look(N_("Queued"), "neutral", "pending"),
+    S.ASSIGNED: Look(N_("Assigned"), "info", "assigned"),
+    S.DOWNLOADING: Look(N_("Downloading"), "info", "downloading"),
+    S.EXECUTING: Look(N_("Running"), "active", "executing"),
+    S.REPORTING: Look(N_("Reporting"), "info", "reporting"),
+    S.COMPLETED: Look(N_("Completed"), "success", "completed"),
+    S.FAILED: Look(N_("Failed"), "danger", "failed"),
+    S.CANCELLED: Look(N_("Cancelled"), "neutral", "cancelled"),
+    S.TERMINATED: Look(N_("Terminated"), "warning", "terminated"),
+    S.EXPIRED: Look(N_("Expired"), "neutral", "expired"),
+    S.SKIPPED: Look(N_("Skipped"), "neutral", "skipped"),
 }
-CANCELLING = Look("Cancelling", "warning", "terminated")
+CANCELLING = Look(N_("Cancelling"), "warning", "terminated")
 
 # The four earlier vocabularies, in any case. Each word selects a set.
 ALIASES: dict[str, frozenset[Status]] = {

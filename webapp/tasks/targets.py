@@ -9,6 +9,7 @@ from datetime import datetime
 from webapp.agents import queries as agents
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.language import _
 from webapp.objects import sets
 from webapp.tasks import kinds
 from webapp.tasks.spec import AGENTS, ALL, ANYONE, OBJECT_SET, OBJECTS, TAGS, USER, Spec, SpecError, Target, error
@@ -43,7 +44,9 @@ def _named(target: Target, organization_id: int) -> list[Agent]:
     found, unknown = agents.named(target.names, organization_id)
     if unknown:
         names = ", ".join(f'"{name}"' for name in unknown)
-        raise SpecError([{"field": "target.agents", "message": f"There is no agent {names} in this organization"}])
+        raise SpecError(
+            [{"field": "target.agents", "message": _("There is no agent %(names)s in this organization", names=names)}]
+        )
     return found
 
 
@@ -59,7 +62,9 @@ def with_members(spec: Spec, organization_id: int, now: datetime, members: Seque
 def _members(target: Target, organization_id: int, now: datetime) -> list[str]:
     found = sets.find(target.names[0], organization_id)
     if found is None:
-        raise error("target.object_set", f"There is no object set {target.names[0]} in this organization")
+        raise error(
+            "target.object_set", _("There is no object set %(names)s in this organization", names=target.names[0])
+        )
     keys = list(sets.keys(found, now))
     if not keys:
         raise error("target.object_set", sets.problem(found) or f"{found.name} has no members now")

@@ -11,6 +11,7 @@ from webapp.agents import queries as agents
 from webapp.agents.models import Agent
 from webapp.agents.states import Presence
 from webapp.db import db
+from webapp.language import _, ngettext
 from webapp.tasks import states, targets
 from webapp.tasks.models import Edge, Limit, Task
 from webapp.tasks.spec import ANYONE, parse_target
@@ -36,15 +37,21 @@ def why(task: Task, now: datetime, workers_alive: int | None = None) -> list[Why
     if task.status != Status.PENDING:
         return []
     found = [*_limit(task), *(_worker(task, workers_alive) if task.executor == "worker" else _agents(task, now))]
-    return found or [Why("starting", "It starts as soon as its executor asks for work")]
+    return found or [Why("starting", _("It starts as soon as its executor asks for work"))]
 
 
 def _not_due(task: Task) -> Why:
     if task.retry_number:
         return Why(
-            "retry_delay", f"Retry {task.retry_number} of {task.max_retries} waits for its delay", at=task.not_before
+            "retry_delay",
+            _(
+                "Retry %(retry_number)s of %(max_retries)s waits for its delay",
+                retry_number=task.retry_number,
+                max_retries=task.max_retries,
+            ),
+            at=task.not_before,
         )
-    return Why("not_due", "It is not due yet", at=task.not_before)
+    return Why("not_due", _("It is not due yet"), at=task.not_before)
 
 
 def _parents(task: Task) -> Why:
@@ -56,9 +63,9 @@ def _parents(task: Task) -> Why:
         .limit(1)
     )
     unmet = db.session.scalar(sa.select(Edge.id).where(Edge.child_id == task.id, Edge.met.is_(False)).limit(1))
-    text = f"{left} parent{'s' if left != 1 else ''} unfinished"
+    text = ngettext("%(num)s parent unfinished", "%(num)s parents unfinished", left)
     if unmet and parent is None:
-        text = "A parent did not end as this task needs"
+        text = _("A parent did not end as this task needs")
     return Why("parents", text, f"/tasks/{parent.uuid}" if parent else None)
 
 
@@ -87,7 +94,12 @@ def _limit(task: Task) -> list[Why]:
     return [
         Why(
             "limit",
-            f"The limit {limit.name} allows {limit.maximum} at once, and {held} run",
+            _(
+                "The limit %(name)s allows %(maximum)s at once, and %(held)s run",
+                name=limit.name,
+                maximum=limit.maximum,
+                held=held,
+            ),
             f"/tasks?q=limit:{limit.name}",
         )
     ]
@@ -95,7 +107,7 @@ def _limit(task: Task) -> list[Why]:
 
 def _worker(task: Task, alive: int | None) -> list[Why]:
     if alive == 0:
-        return [Why("no_worker", "No worker is alive", "/admin/system")]
+        return [Why("no_worker", _("No worker is alive"), "/admin/system")]
     return _queue(task, Task.executor == "worker")
 
 
@@ -105,8 +117,10 @@ def _queue(task: Task, where: sa.ColumnElement[bool]) -> list[Why]:
     count = db.session.scalar(sa.select(sa.func.count()).select_from(before.subquery())) or 0
     if count == 0:
         return []
-    shown = f"{count:,}" if count < COUNTED_UP_TO else f"more than {COUNTED_UP_TO - 1:,}"
-    return [Why("queue", f"The queue has {shown} task{'s' if count != 1 else ''} before it", "/tasks?status=pending")]
+    text = ngettext("The queue has %(num)s task before it", "The queue has %(num)s tasks before it", count)
+    if count == COUNTED_UP_TO:
+        text = _("The queue has more than %(count)s tasks before it", count=COUNTED_UP_TO - 1)
+    return [Why("queue", text, "/tasks?status=pending")]
 
 
 def _agents(task: Task, now: datetime) -> list[Why]:
@@ -115,11 +129,12 @@ def _agents(task: Task, now: datetime) -> list[Why]:
         return _one_agent(task, agent, now) if agent else []
     if task.owner == ANYONE:
         found = list(agents.online(now, task.organization_id))
-        none = "No agent is online"
+        none = _("No agent is online")
     else:
         target = parse_target(task.target)
         found = targets.matching(target, task.organization_id, now)
-        none = "No agent is online" if target.kind == "all" else f"No agent matches {_words(task)} now"
+        all_of_them = target.kind == "all"
+        none = _("No agent is online") if all_of_them else _("No agent matches %(target)s now", target=_words(task))
     if not found:
         return [Why("no_agent", none, "/agents")]
     fits, reasons = targets.capable(task.type, task.data, found)
@@ -129,22 +144,51 @@ def _agents(task: Task, now: datetime) -> list[Why]:
 def _words(task: Task) -> str:
     target = parse_target(task.target)
     if target.kind == "tags":
-        joined = (" and " if target.match == "all" else " or ").join(target.names)
-        return f"tag{'s' if len(target.names) > 1 else ''} {joined}"
-    return f"user {target.names[0]}" if target.names else "the target"
+        joined = (_(" and ") if target.match == "all" else _(" or ")).join(target.names)
+        return ngettext("tag %(names)s", "tags %(names)s", len(target.names), names=joined)
+    return _("user %(name)s", name=target.names[0]) if target.names else _("the target")
 
 
 def _one_agent(task: Task, agent: Agent, now: datetime) -> list[Why]:
     href = f"/agents/{agent.uuid}"
     if not agent.active:
-        return [Why("agent_inactive", f"{agent.hostname} is {agent.state}", href)]
+        return [
+            Why(
+                "agent_inactive",
+                _("%(hostname)s is %(state)s", hostname=agent.hostname, state=_(agent.looks.label).lower()),
+                href,
+            )
+        ]
     presence = agent.presence(now)
     if presence == Presence.NEVER:
-        return [Why("agent_never_seen", f"{agent.hostname} has not reported yet", href)]
+        return [Why("agent_never_seen", _("%(hostname)s has not reported yet", hostname=agent.hostname), href)]
     if presence != Presence.ONLINE:
-        return [Why("agent_offline", f"{agent.hostname} is offline", href, at=agent.last_seen_at)]
+        return [
+            Why("agent_offline", _("%(hostname)s is offline", hostname=agent.hostname), href, at=agent.last_seen_at)
+        ]
     if agent.spooled:
-        return [Why("agent_spool", f"{agent.hostname} hands in {agent.spooled} kept results first", href)]
+        return [
+            Why(
+                "agent_spool",
+                _(
+                    "%(hostname)s hands in %(spooled)s kept results first",
+                    hostname=agent.hostname,
+                    spooled=agent.spooled,
+                ),
+                href,
+            )
+        ]
     if agent.running >= agent.capacity:
-        return [Why("agent_busy", f"{agent.hostname} already runs {agent.running} of {agent.capacity}", href)]
+        return [
+            Why(
+                "agent_busy",
+                _(
+                    "%(hostname)s already runs %(running)s of %(capacity)s",
+                    hostname=agent.hostname,
+                    running=agent.running,
+                    capacity=agent.capacity,
+                ),
+                href,
+            )
+        ]
     return _queue(task, Task.agent_id == agent.id)

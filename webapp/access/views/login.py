@@ -12,6 +12,7 @@ from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
 from webapp.events import Actor
+from webapp.language import _
 from webapp.security import same_origin_path
 
 bp = Blueprint("login", __name__)
@@ -59,7 +60,7 @@ def logout() -> Response:
 def reset(token: str) -> Response | tuple[str, int]:
     user = resets.user_of(token)
     if user is None:
-        raise Problem(404, "This link was used, or it is older than 30 minutes. Ask for a new one")
+        raise Problem(404, _("This link was used, or it is older than 30 minutes. Ask for a new one"))
     form = NewPasswordForm()
     form.about = (user.username, user.name)
     if request.method == "GET" or not form.validate():
@@ -67,7 +68,7 @@ def reset(token: str) -> Response | tuple[str, int]:
     password_hash = passwords.hashed(form.password.data)
     lifecycle.change_password(user, password_hash, Actor("user", user.username, user.id), clock.now())
     db.session.commit()
-    flash("Your password is changed. Sign in with it")
+    flash(_("Your password is changed. Sign in with it"))
     return redirect("/login", 303)  # type: ignore[return-value]
 
 
@@ -80,6 +81,8 @@ def _need_safe_line() -> None:
     if not sessions.safe_line(request, settings):
         raise Problem(
             403,
-            "Passwords are not sent over plain http. Open Muster by https, or on its own machine at "
-            f"http://localhost:{settings.port}. Behind a proxy that does TLS, set MUSTER_PROXIES",
+            _(
+                "Passwords are not sent over plain http. Open Muster by https, or on its own machine at http://localhost:%(port)s. Behind a proxy that does TLS, set MUSTER_PROXIES",
+                port=settings.port,
+            ),
         )

@@ -16,6 +16,7 @@ from webapp.access.models import Session, User
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.security import enforce, here
 
 bp = Blueprint("me", __name__, url_prefix="/me")
@@ -38,7 +39,7 @@ def edit_profile() -> Response | tuple[str, int]:
         return render_template("access/profile.html", form=form, user=user), 422
     lifecycle.edit_user(user, form.name.data, form.email.data, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/me", "Profile saved")
+    return htmx.changed(None, "/me", _("Profile saved"))
 
 
 @bp.get("/appearance")
@@ -55,7 +56,9 @@ def set_prefs() -> Response:
     given = request.form.to_dict() | ({"shortcuts": "off"} if _unchecked("shortcuts") else {})
     taken, refused = prefs.read(given)
     if refused:
-        raise Problem(422, errors=[{"field": name, "message": "Choose one of the offered values"} for name in refused])
+        raise Problem(
+            422, errors=[{"field": name, "message": _("Choose one of the offered values")} for name in refused]
+        )
     if taken:
         lifecycle.prefer(myself(), taken)
     if "org" in given:
@@ -63,7 +66,7 @@ def set_prefs() -> Response:
     db.session.commit()
     if "language" in taken:
         return _spoken(taken["language"])
-    return htmx.changed(None, here(), "" if "org" in given else "Saved")
+    return htmx.changed(None, here(), "" if "org" in given else _("Saved"))
 
 
 @bp.get("/password")
@@ -85,7 +88,7 @@ def change_password() -> Response | tuple[str, int]:
     password_hash = passwords.hashed(form.password.data)
     lifecycle.change_password(myself(), password_hash, principal.actor, clock.now(), but=principal.credential)
     db.session.commit()
-    return htmx.changed(None, "/me/password", "Password changed. All your other sessions were signed out")
+    return htmx.changed(None, "/me/password", _("Password changed. All your other sessions were signed out"))
 
 
 @bp.get("/sessions")
@@ -100,10 +103,10 @@ def list_sessions() -> Response:
 def revoke_session(session_id: str) -> Response:
     found = db.session.get(Session, session_id)
     if found is None or found.user_id != principal.id:
-        raise Problem(404, "There is no such session. It may have ended")
+        raise Problem(404, _("There is no such session. It may have ended"))
     sessions.end(found.id, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/me/sessions", "Signed out there", refresh="sessions")
+    return htmx.changed(None, "/me/sessions", _("Signed out there"), refresh="sessions")
 
 
 def myself() -> User:
@@ -115,7 +118,7 @@ def _spoken(code: str) -> Response:
     language.speak(
         language.chosen(current_app.extensions["languages"], code, "", request.headers.get("Accept-Language", ""))
     )
-    response = htmx.changed(None, here(), "Saved")
+    response = htmx.changed(None, here(), _("Saved"))
     kept: dict[str, Any] = {"path": "/", "samesite": "Lax", "secure": request.is_secure, "httponly": True}
     if code:
         response.set_cookie(language.COOKIE, code, max_age=COOKIE_LIFE, **kept)
@@ -130,7 +133,7 @@ def _organization_id(slug: str) -> int | None:
     for org in principal.orgs:
         if org.slug == slug:
             return org.id
-    raise Problem(422, errors=[{"field": "org", "message": "Choose one of your organizations"}])
+    raise Problem(422, errors=[{"field": "org", "message": _("Choose one of your organizations")}])
 
 
 def _unchecked(name: str) -> bool:

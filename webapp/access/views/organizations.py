@@ -12,6 +12,7 @@ from webapp.access.models import Organization
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 
 bp = Blueprint("organizations", __name__, url_prefix="/admin/organizations")
 
@@ -30,7 +31,7 @@ def create() -> Response:
         return current_app.make_response((_list(form), 422))
     lifecycle.create_organization(form.slug.data, form.name.data, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/admin/organizations", f"Organization {form.name.data} created")
+    return htmx.moved("/admin/organizations", _("Organization %(data)s created", data=form.name.data))
 
 
 @bp.get("/<slug>")
@@ -51,7 +52,7 @@ def rename(slug: str) -> Response:
         return current_app.make_response((page, 422))
     lifecycle.rename_organization(organization, form.name.data, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/admin/organizations", "Saved")
+    return htmx.moved("/admin/organizations", _("Saved"))
 
 
 def _list(form: NewOrganizationForm) -> str:

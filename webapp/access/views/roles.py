@@ -12,6 +12,7 @@ from webapp.access.models import Role
 from webapp.access.permissions import Permission, read
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 
 bp = Blueprint("roles", __name__, url_prefix="/admin/roles")
 
@@ -40,7 +41,7 @@ def create() -> Response:
         organization_id, form.name.data, _granted(form, organization_id), principal.actor, clock.now()
     )
     db.session.commit()
-    return htmx.moved("/admin/roles", f"Role {role.name} created")
+    return htmx.moved("/admin/roles", _("Role %(name)s created", name=role.name))
 
 
 @bp.get("/<int:role_id>")
@@ -60,7 +61,7 @@ def edit(role_id: int) -> Response:
     granted = _granted(form, role.organization_id)
     lifecycle.edit_role(role, form.name.data, granted, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/admin/roles", f"Role {role.name} saved")
+    return htmx.moved("/admin/roles", _("Role %(name)s saved", name=role.name))
 
 
 @bp.post("/<int:role_id>/delete")
@@ -69,7 +70,7 @@ def delete(role_id: int) -> Response:
     role = get_or_404(Role, id=role_id)
     lifecycle.delete_role(role, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/admin/roles", f"Role {role.name} deleted")
+    return htmx.moved("/admin/roles", _("Role %(name)s deleted", name=role.name))
 
 
 def _form(data: dict[str, object] | None = None) -> RoleForm:

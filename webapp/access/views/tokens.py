@@ -15,6 +15,7 @@ from webapp.access.permissions import Permission, read
 from webapp.access.principal import principal
 from webapp.db import db, system_scope, writing_to
 from webapp.errors import Problem
+from webapp.language import _
 
 bp = Blueprint("tokens", __name__, url_prefix="/me/tokens")
 
@@ -47,10 +48,10 @@ def revoke(token_id: int) -> Response:
     with system_scope("a person's own tokens"):
         token = db.session.get(Token, token_id)
         if token is None or token.user_id != principal.id:
-            raise Problem(404, "There is no such token")
+            raise Problem(404, _("There is no such token"))
         tokens.revoke(token, principal.actor, clock.now())
         db.session.commit()
-    return htmx.changed(None, "/me/tokens", "Token revoked. Programs that use it are refused now", refresh="tokens")
+    return htmx.changed(None, "/me/tokens", _("Token revoked. Programs that use it are refused now"), refresh="tokens")
 
 
 def _context() -> dict[str, Any]:

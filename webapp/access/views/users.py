@@ -14,6 +14,7 @@ from webapp.access.models import Membership, Role, User
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 
 bp = Blueprint("users", __name__, url_prefix="/admin/users")
 
@@ -63,7 +64,7 @@ def edit(username: str) -> Response:
         return _rendered("access/user.html", 422, **_context(user) | {"form": form}, link="")
     lifecycle.edit_user(user, form.name.data, form.email.data, principal.actor, clock.now())
     db.session.commit()
-    return _changed(user, "Saved")
+    return _changed(user, _("Saved"))
 
 
 @bp.post("/<username>/disable")
@@ -72,7 +73,7 @@ def disable(username: str) -> Response:
     user = _managed(username)
     lifecycle.disable(user, principal.actor, clock.now())
     db.session.commit()
-    return _changed(user, f"{user.username} is disabled and signed out everywhere")
+    return _changed(user, _("%(username)s is disabled and signed out everywhere", username=user.username))
 
 
 @bp.post("/<username>/enable")
@@ -81,7 +82,7 @@ def enable(username: str) -> Response:
     user = _managed(username)
     lifecycle.enable(user, principal.actor, clock.now())
     db.session.commit()
-    return _changed(user, f"{user.username} can sign in again")
+    return _changed(user, _("%(username)s can sign in again", username=user.username))
 
 
 @bp.post("/<username>/reset")
@@ -104,7 +105,7 @@ def join(username: str) -> Response:
     role = get_or_404(Role, id=form.role.data)
     lifecycle.join(user, role, principal.actor, clock.now())
     db.session.commit()
-    return _changed(user, f"{user.username} is {role.name} now")
+    return _changed(user, _("%(username)s is %(name)s now", username=user.username, name=role.name))
 
 
 @bp.post("/memberships/<int:membership_id>/role")
@@ -118,7 +119,7 @@ def change_role(membership_id: int) -> Response:
     role = get_or_404(Role, id=form.role.data)
     lifecycle.change_role(membership, role, principal.actor, clock.now())
     db.session.commit()
-    return _changed(user, f"{user.username} is {role.name} now, and was signed out")
+    return _changed(user, _("%(username)s is %(name)s now, and was signed out", username=user.username, name=role.name))
 
 
 @bp.post("/memberships/<int:membership_id>/delete")
@@ -129,7 +130,7 @@ def leave(membership_id: int) -> Response:
     _may_touch(membership)
     lifecycle.leave(membership, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/admin/users", f"{user.username} was removed")
+    return htmx.moved("/admin/users", _("%(username)s was removed", username=user.username))
 
 
 def _user(username: str) -> User:

@@ -14,6 +14,7 @@ from webapp.agents import address, enrolment, queries
 from webapp.agents.forms import TokenForm
 from webapp.agents.models import EnrolmentToken
 from webapp.db import db
+from webapp.language import _
 from webapp.refusal import Refused
 
 bp = Blueprint("enrolment", __name__, url_prefix="/agents/enrolment")
@@ -59,7 +60,9 @@ def revoke(key: str) -> Response:
     token = get_or_404(EnrolmentToken, key=key)
     enrolment.revoke_token(token, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/agents/enrolment", "Token revoked. Hosts that came in with it stay", refresh="tokens")
+    return htmx.changed(
+        None, "/agents/enrolment", _("Token revoked. Hosts that came in with it stay"), refresh="tokens"
+    )
 
 
 def _form() -> TokenForm:

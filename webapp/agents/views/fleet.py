@@ -17,6 +17,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
@@ -112,12 +113,19 @@ def bulk() -> Response:
     if do == "tag":
         add, remove = words(request.form.get("add")), words(request.form.get("remove"))
         if not add and not remove:
-            raise Problem(422, errors=[{"field": "add", "message": "Enter at least one tag"}])
+            raise Problem(422, errors=[{"field": "add", "message": _("Enter at least one tag")}])
         changed = lifecycle.tag_many(agents, add, remove, principal.actor, now)
         db.session.commit()
-        return htmx.changed(None, "/agents", f"{changed} of {len(agents)} agents changed", refresh="agents")
+        return htmx.changed(
+            None,
+            "/agents",
+            _("%(changed)s of %(agents)s agents changed", changed=changed, agents=len(agents)),
+            refresh="agents",
+        )
     if do not in VERBS:
-        raise Problem(422, errors=[{"field": "do", "message": f"Choose one of tag, {', '.join(VERBS)}"}])
+        raise Problem(
+            422, errors=[{"field": "do", "message": _("Choose one of tag, %(verbs)s", verbs=", ".join(VERBS))}]
+        )
     done, refused = _each(do, agents)
     text = f"{done} agents changed" + (f", {len(refused)} not: {refused[0]}" if refused else "")
     return htmx.changed(None, "/agents", text, refresh="agents")

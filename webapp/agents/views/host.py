@@ -16,6 +16,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import MOVES, PRESENCE_LOOKS, STATE_LOOKS, State
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
@@ -93,7 +94,7 @@ def edit(agent_id: Any) -> Response:
     except Refused as refusal:
         raise Problem(422, errors=[{"field": "tags", "message": refusal.text}]) from None
     db.session.commit()
-    return htmx.changed(None, f"/agents/{agent.uuid}", "Saved", refresh="agent")
+    return htmx.changed(None, f"/agents/{agent.uuid}", _("Saved"), refresh="agent")
 
 
 def _do(agent: Agent, past: str, verb: Any) -> Response:
@@ -103,4 +104,4 @@ def _do(agent: Agent, past: str, verb: Any) -> Response:
     except Refused as refusal:
         return htmx.refused(refusal.text, back, refresh="agent")
     db.session.commit()
-    return htmx.changed(None, back, f"{agent.hostname} is {past}", refresh="agent")
+    return htmx.changed(None, back, _("%(hostname)s is %(past)s", hostname=agent.hostname, past=past), refresh="agent")

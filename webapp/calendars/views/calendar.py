@@ -17,6 +17,7 @@ from webapp.calendars.forms import CalendarForm, DatesForm, HolidaysForm
 from webapp.calendars.models import Calendar
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _, ngettext
 from webapp.refusal import Refused
 from webapp.schedules import queries as schedules
 
@@ -59,7 +60,7 @@ def save(calendar_id: int) -> Response:
         form.version.data = str(calendar.version)
         return _answer(render_template("calendars/edit.html", form=form, calendar=calendar), 409)
     db.session.commit()
-    return htmx.moved(f"/calendars/{calendar.id}", f"{calendar.name} was saved")
+    return htmx.moved(f"/calendars/{calendar.id}", _("%(name)s was saved", name=calendar.name))
 
 
 @bp.post("/<int:calendar_id>/dates")
@@ -72,7 +73,7 @@ def add_dates(calendar_id: int) -> Response:
         typed = days.read_list(form.dates.data or "")
     except ListError as wrong:
         for error in wrong.errors[:10]:
-            form.wrong("dates", f"Line {error['line']}: {error['message']}")
+            form.wrong("dates", _("Line %(error)s: %(error2)s", error=error["line"], error2=error["message"]))
         return _page(calendar, 422, dates=form)
     try:
         read = _from_file(file.read()) if file and file.filename else []
@@ -80,7 +81,7 @@ def add_dates(calendar_id: int) -> Response:
         form.wrong("file", str(wrong))
         return _page(calendar, 422, dates=form)
     if not typed and not read:
-        form.wrong("dates", "Enter a date, like 2026-12-25 Christmas, or choose a file")
+        form.wrong("dates", _("Enter a date, like 2026-12-25 Christmas, or choose a file"))
         return _page(calendar, 422, dates=form)
     now, new = clock.now(), 0
     if typed:
@@ -100,7 +101,7 @@ def add_holidays(calendar_id: int) -> Response:
         return _page(calendar, country=form)
     try:
         if not form.country.data:
-            raise ValueError("Choose a country")
+            raise ValueError(_("Choose a country"))
         snapshot = holidays.snapshot(form.country.data, form.years, form.subdivision.data)
     except ValueError as wrong:
         form.country.errors = [str(wrong)]
@@ -120,10 +121,10 @@ def remove(calendar_id: int) -> Response:
     except ValueError as wrong:
         raise Problem(422, errors=[{"field": "date", "message": str(wrong)}]) from wrong
     if not gone:
-        raise Problem(422, errors=[{"field": "date", "message": "Choose at least one date"}])
+        raise Problem(422, errors=[{"field": "date", "message": _("Choose at least one date")}])
     count = lifecycle.remove(calendar, gone, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved(f"/calendars/{calendar.id}", f"{count} date{'s' if count != 1 else ''} removed")
+    return htmx.moved(f"/calendars/{calendar.id}", ngettext("%(num)s date removed", "%(num)s dates removed", count))
 
 
 @bp.post("/<int:calendar_id>/delete")
@@ -132,7 +133,7 @@ def delete(calendar_id: int) -> Response:
     calendar = get_calendar(calendar_id)
     lifecycle.delete(calendar, [each.name for each in schedules.following(calendar.id)], principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/calendars", f"{calendar.name} was deleted")
+    return htmx.moved("/calendars", _("%(name)s was deleted", name=calendar.name))
 
 
 def get_calendar(calendar_id: int) -> Calendar:

@@ -11,6 +11,7 @@ from webapp.access.principal import principal
 from webapp.calendars import holidays, lifecycle, queries
 from webapp.calendars.forms import HolidaysForm, NewCalendarForm
 from webapp.db import db
+from webapp.language import _
 from webapp.schedules import queries as schedules
 
 bp = Blueprint("calendars", __name__, url_prefix="/calendars")
@@ -68,7 +69,7 @@ def create() -> Response:
             return _form(form, 422)
         lifecycle.add(calendar, snapshot.days, f"{snapshot.source} ({snapshot.version})", principal.actor, now)
     db.session.commit()
-    return htmx.moved(f"/calendars/{calendar.id}", f"{calendar.name} was created")
+    return htmx.moved(f"/calendars/{calendar.id}", _("%(name)s was created", name=calendar.name))
 
 
 def _form(form: NewCalendarForm, status: int = 200) -> Response:

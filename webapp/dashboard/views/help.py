@@ -10,6 +10,7 @@ from webapp.access.guards import requires
 from webapp.access.permissions import ROLES, Permission
 from webapp.dashboard import document as documents
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.pages import ROOT
 from webapp.tasks.lists import filters
 from webapp.tasks.reasons import ADVICE
@@ -60,7 +61,13 @@ def index() -> str:
 @requires()
 def document(document_name: str) -> str:
     if document_name not in (found := _documents()):
-        raise Problem(404, f"There is no document {document_name[:60]}. All of them are listed on the help page")
+        raise Problem(
+            404,
+            _(
+                "There is no document %(document_name)s. All of them are listed on the help page",
+                document_name=document_name[:60],
+            ),
+        )
     text = (DOCS / f"{document_name}.md").read_text("utf-8")
     told = text.partition("\n")[2].strip()
     blocks = documents.read(told, document_name)

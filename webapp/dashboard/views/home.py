@@ -12,6 +12,7 @@ from webapp.access.guards import requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.dashboard import charts, checklist, failures, queries
+from webapp.language import _
 from webapp.schedules import coming
 from webapp.schedules import queries as schedules
 from webapp.tasks.notes import mentions
@@ -52,8 +53,8 @@ def facts() -> dict[str, Any]:
     return {
         "tiles": tiles(counts, {status: _since(sums, status, now) for status in S}),
         "rates": [("24 h", queries.success_rate(hours)), ("7 days", queries.success_rate(days))],
-        "charts": [charts.volume(hours, "Tasks that ended in each of the last 24 hours", "%H:%M"),
-                   charts.volume(days, "Tasks that ended on each of the last 7 days", "%d %b")],
+        "charts": [charts.volume(hours, _("Tasks that ended in each of the last 24 hours"), "%H:%M"),
+                   charts.volume(days, _("Tasks that ended on each of the last 7 days"), "%d %b")],
         "periods": hours,
         "running": queries.running(),
         "next": queries.due_next(coming.next_up(queries.SHOWN) if schedules_too else []),

@@ -13,6 +13,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents.models import Agent
 from webapp.db import db
+from webapp.language import _
 from webapp.plugins import queries as plugins
 from webapp.tasks import queries
 from webapp.tasks.lists import filters
@@ -61,7 +62,12 @@ def _tasks(q: str) -> list[dict[str, str]]:
     lines = [] if task else queries.page(filters.Filter(words=tuple(q.split())), EACH).lines
     rows = [task] if task else [line.task for line in lines if line.task]
     return [
-        {"href": f"/tasks/{row.uuid}", "label": f"{row.what} {row.input}", "hint": row.looks.label, "icon": row.status}
+        {
+            "href": f"/tasks/{row.uuid}",
+            "label": f"{row.what} {row.input}",
+            "hint": _(row.looks.label),
+            "icon": row.status,
+        }
         for row in rows
     ]
 

@@ -12,6 +12,7 @@ from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 from webapp.library import lifecycle, queries
 from webapp.library.forms import BuildForm, TestForm
 from webapp.library.manifest import ManifestError
@@ -114,7 +115,11 @@ def upload(test_id: int) -> Response | tuple[str, int]:
         form.file.errors = [str(error)]
         return render_template("library/show.html", **_shown(test, form)), 422
     db.session.commit()
-    return htmx.changed(None, f"/library/{test.id}", f"Version {build.version} for {build.runs_on} was added")
+    return htmx.changed(
+        None,
+        f"/library/{test.id}",
+        _("Version %(version)s for %(runs_on)s was added", version=build.version, runs_on=build.runs_on),
+    )
 
 
 @bp.post("/<int:test_id>/<any(enable,disable):verb>")
@@ -123,7 +128,9 @@ def switch(test_id: int, verb: str) -> Response:
     test = get_or_404(Test, id=test_id)
     SWITCHES[verb](test, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, f"/library/{test.id}", f"{test.name} is {verb}d", refresh="library")
+    return htmx.changed(
+        None, f"/library/{test.id}", _("%(name)s is %(verb)sd", name=test.name, verb=verb), refresh="library"
+    )
 
 
 @bp.post("/<int:test_id>/retire")
@@ -132,7 +139,7 @@ def retire(test_id: int) -> Response:
     test = get_or_404(Test, id=test_id)
     lifecycle.retire(test, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/library", f"{test.name} is retired", {"url": f"/library/{test.id}/restore"})
+    return htmx.moved("/library", _("%(name)s is retired", name=test.name), {"url": f"/library/{test.id}/restore"})
 
 
 @bp.post("/<int:test_id>/restore")
@@ -141,7 +148,7 @@ def restore(test_id: int) -> Response:
     test = get_or_404(Test, id=test_id)
     lifecycle.restore(test, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved(f"/library/{test.id}", f"{test.name} is back in the library")
+    return htmx.moved(f"/library/{test.id}", _("%(name)s is back in the library", name=test.name))
 
 
 @bp.post("/builds/<build_id>/<any(promote,revoke,enable,disable):verb>")
@@ -156,7 +163,11 @@ def change_build(build_id: str, verb: str) -> Response:
     else:
         SWITCHES[verb](build, principal.actor, now)
     db.session.commit()
-    return htmx.changed(None, f"/library/{build.test_id}", f"Version {build.version} for {build.runs_on}: {verb}d")
+    return htmx.changed(
+        None,
+        f"/library/{build.test_id}",
+        _("Version %(version)s for %(runs_on)s: %(verb)sd", version=build.version, runs_on=build.runs_on, verb=verb),
+    )
 
 
 def _shown(test: Test, form: BuildForm) -> dict[str, Any]:

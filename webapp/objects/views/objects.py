@@ -11,6 +11,7 @@ from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 from webapp.objects import queries, types
 from webapp.objects.models import Object
 from webapp.plugins import queries as plugins
@@ -55,7 +56,9 @@ def delete(object_id: int) -> Response:
     row.deleted_at = clock.now()
     events.touch(row.organization_id)
     db.session.commit()
-    return htmx.moved(f"/objects?type={row.type}", f"{row.key} was deleted. It comes back when a task sees it again")
+    return htmx.moved(
+        f"/objects?type={row.type}", _("%(key)s was deleted. It comes back when a task sees it again", key=row.key)
+    )
 
 
 def _facts(row: Object) -> list[tuple[str, Any, int | None]]:

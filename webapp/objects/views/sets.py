@@ -14,6 +14,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.objects import queries, sets, types
 from webapp.objects.forms import SetForm
 from webapp.objects.models import ObjectSet
@@ -67,7 +68,7 @@ def create() -> Response:
         form.told(wrong.errors)
         return _form(form, None, 422)
     db.session.commit()
-    return htmx.moved(f"/object-sets/{made.id}", f"{made.name} was created")
+    return htmx.moved(f"/object-sets/{made.id}", _("%(name)s was created", name=made.name))
 
 
 @bp.post("/selection")
@@ -77,7 +78,7 @@ def of_selection() -> Response:
     ids = [int(text) for text in request.form.getlist("ids") if text.isascii() and text.isdecimal() and len(text) < 19]
     found = queries.some(ids[: sets.MOST_PICKED], principal.org_ids_with(Permission.OBJECTS_WRITE))
     if not found:
-        raise Problem(422, errors=[{"field": "ids", "message": "Tick at least one object"}])
+        raise Problem(422, errors=[{"field": "ids", "message": _("Tick at least one object")}])
     if len({(each.organization_id, each.type) for each in found}) > 1:
         text = "A set holds objects of one type and one organization. Filter the list by type, then tick those"
         raise Problem(422, errors=[{"field": "ids", "message": text}])
@@ -129,7 +130,7 @@ def save(set_id: int) -> Response:
         form.form_errors.append(refusal.text)
         return _form(form, found, 409)
     db.session.commit()
-    return htmx.moved(f"/object-sets/{found.id}", f"{found.name} was saved")
+    return htmx.moved(f"/object-sets/{found.id}", _("%(name)s was saved", name=found.name))
 
 
 @bp.post("/<int:set_id>/delete")
@@ -138,7 +139,7 @@ def delete(set_id: int) -> Response:
     found = _found(set_id)
     sets.delete(found, principal.actor, clock.now())
     db.session.commit()
-    return htmx.moved("/object-sets", f"{found.name} was deleted")
+    return htmx.moved("/object-sets", _("%(name)s was deleted", name=found.name))
 
 
 def _found(set_id: int) -> ObjectSet:

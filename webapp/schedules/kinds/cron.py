@@ -11,6 +11,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webapp.calendars.zones import DAY, When, offset, resolve, transition, wall_time
+from webapp.language import _
 from webapp.schedules.cron_words import describe
 from webapp.schedules.crontab import Cron, read
 from webapp.schedules.fields import Fields, Given
@@ -24,7 +25,7 @@ example: dict[str, Any] = {"kind": "cron", "expr": "30 9 * * 1-5"}
 
 
 def parse(fields: Fields, given: Given) -> Cron | None:
-    return fields.need("expr", lambda value: read(str(value)), "Enter a cron expression, like 30 9 * * 1-5")
+    return fields.need("expr", lambda value: read(str(value)), _("Enter a cron expression, like 30 9 * * 1-5"))
 
 
 def after(rule: Cron, moment: datetime, tz: ZoneInfo, seed: Seed) -> When | None:

@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from webapp.calendars.windows import DAY
 from webapp.calendars.zones import When, wall_time
+from webapp.language import _
 from webapp.schedules.fields import Fields, Given, duration
 from webapp.schedules.seed import Seed
 from webapp.schedules.words import every_words
@@ -27,9 +28,9 @@ class Freshness:
 
 
 def parse(fields: Fields, given: Given) -> Freshness:
-    every = fields.need("every", duration, "Enter how fresh each object must be, like 24h") or DAY
+    every = fields.need("every", duration, _("Enter how fresh each object must be, like 24h")) or DAY
     if every < CHECK.total_seconds():
-        fields.wrong("every", "Members are looked at each minute. Enter 1m or more")
+        fields.wrong("every", _("Members are looked at each minute. Enter 1m or more"))
     return Freshness(timedelta(seconds=every))
 
 
@@ -39,4 +40,5 @@ def after(rule: Freshness, moment: datetime, tz: ZoneInfo, seed: Seed) -> When:
 
 
 def describe(rule: Freshness, zone: str) -> str:
-    return f"{every_words(int(rule.every.total_seconds()))} for each object, checked every minute"
+    every = every_words(int(rule.every.total_seconds()))
+    return _("%(every)s for each object, checked every minute", every=every)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from webapp.calendars.windows import DAY, Window, wall, window
 from webapp.calendars.zones import When, day_start, resolve, wall_time
+from webapp.language import _
 from webapp.schedules.dates import ONE_DAY, Weekdays, weekdays
 from webapp.schedules.fields import Fields, Given, duration
 from webapp.schedules.seed import Seed
@@ -36,13 +37,13 @@ class Interval:
 
 
 def parse(fields: Fields, given: Given) -> Interval:
-    every = fields.need("every", duration, "Enter how often it runs, like 15m") or 1
+    every = fields.need("every", duration, _("Enter how often it runs, like 15m")) or 1
     between = fields.read("between", window, None)
     days = fields.read("days", weekdays, EVERY_DAY)
     if between is None and days == EVERY_DAY:
         return Interval(timedelta(seconds=every), given.start or _origin(given.zone))
     if every > DAY:
-        fields.wrong("every", "With a window or days, this goes up to 24h. Choose a shorter length")
+        fields.wrong("every", _("With a window or days, this goes up to 24h. Choose a shorter length"))
     return Interval(timedelta(seconds=every), None, days, between)
 
 
@@ -85,5 +86,6 @@ def describe(rule: Interval, zone: str) -> str:
     words = every_words(int(rule.every.total_seconds()))
     if rule.origin:
         return words
-    days = "" if rule.dates == EVERY_DAY else f" on {rule.dates.plural()}"
-    return f"{words}{days}, {rule.window} {zone}" if rule.window else f"{words}{days}, {zone}"
+    if rule.dates != EVERY_DAY:
+        words = _("%(every)s on %(days)s", every=words, days=rule.dates.plural())
+    return f"{words}, {rule.window} {zone}" if rule.window else f"{words}, {zone}"

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from webapp.calendars.zones import When
+from webapp.language import _
 from webapp.schedules.fields import Fields, Given, moment
 from webapp.schedules.seed import Seed
 from webapp.schedules.words import date_words
@@ -22,11 +23,13 @@ class Once:
 
 
 def parse(fields: Fields, given: Given) -> Once | None:
-    when = fields.need("at", partial(moment, tz=given.zone), "Enter a date and time, like 2026-12-01T09:00")
+    when = fields.need("at", partial(moment, tz=given.zone), _("Enter a date and time, like 2026-12-01T09:00"))
     if when is None:
         return None
     if given.now and when.at <= given.now:
-        fields.wrong("at", f"{date_words(when.wall)} {given.zone.key} has passed. Choose a later time")
+        fields.wrong(
+            "at", _("%(wall)s %(key)s has passed. Choose a later time", wall=date_words(when.wall), key=given.zone.key)
+        )
     return Once(when)
 
 
@@ -36,4 +39,4 @@ def after(rule: Once, moment: datetime, tz: ZoneInfo, seed: Seed) -> When | None
 
 def describe(rule: Once, zone: str) -> str:
     date_and_time = date_words(rule.when.wall).rpartition(" ")
-    return f"Once on {date_and_time[0]} at {date_and_time[2]} {zone}"
+    return _("Once on %(date)s at %(time)s %(zone)s", date=date_and_time[0], time=date_and_time[2], zone=zone)

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from webapp.calendars.windows import Window, wall, window
 from webapp.calendars.zones import When, resolve, wall_time
+from webapp.language import _
 from webapp.schedules.dates import ONE_DAY, WORKWEEK, Dates, Weekdays, weekdays
 from webapp.schedules.fields import Fields, Given
 from webapp.schedules.kinds.monthly import dates_of_month
@@ -40,14 +41,14 @@ def parse(fields: Fields, given: Given) -> Random:
     per = fields.read("per", _fleet_or_agent, FLEET)
     of_month = dates_of_month(fields)
     if fields.has("days") and (fields.has("day") or fields.has("nth")):
-        fields.wrong("days", "Choose days of the week or a day of the month. Remove one of them")
+        fields.wrong("days", _("Choose days of the week or a day of the month. Remove one of them"))
     days = fields.read("days", weekdays, Weekdays(WORKWEEK))
     return Random(between, of_month or days, per)
 
 
 def _fleet_or_agent(value: Any) -> str:
     if value not in (FLEET, AGENT):
-        raise ValueError("Choose fleet for one time for all, or agent for a time of its own for each")
+        raise ValueError(_("Choose fleet for one time for all, or agent for a time of its own for each"))
     return value
 
 
@@ -64,5 +65,7 @@ def after(rule: Random, moment: datetime, tz: ZoneInfo, seed: Seed) -> When | No
 
 
 def describe(rule: Random, zone: str) -> str:
-    each = ", another one for each agent" if rule.per == AGENT else ""
-    return f"{rule.dates.words()} at a random time {rule.window} {zone}{each}"
+    named = {"dates": rule.dates.words(), "window": rule.window, "zone": zone}
+    if rule.per == AGENT:
+        return _("%(dates)s at a random time %(window)s %(zone)s, another one for each agent", **named)
+    return _("%(dates)s at a random time %(window)s %(zone)s", **named)

@@ -14,6 +14,7 @@ from webapp.access.principal import principal
 from webapp.calendars.zones import zone
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _, ngettext
 from webapp.refusal import Refused
 from webapp.schedules import coming, fields, history, lifecycle, queries, runs, starting
 from webapp.schedules.forms import MISFIRE, OVERLAP
@@ -57,7 +58,7 @@ def pause(schedule_id: int) -> Response:
         return htmx.page("schedules/pause.html", "schedules/_pause.html", 422, schedule=schedule, given=request.form,
                          message=str(wrong))  # fmt: skip
     db.session.commit()
-    answer = changed(schedule, f"{schedule.name} is paused", undo=f"{PATH}/{schedule.id}/resume")
+    answer = changed(schedule, _("%(name)s is paused", name=schedule.name), undo=f"{PATH}/{schedule.id}/resume")
     return htmx.tell_more(answer, {"dialog:close": {}}) if htmx.wanted() else answer
 
 
@@ -75,10 +76,10 @@ def delete(schedule_id: int) -> Response:
     schedule = get_schedule(schedule_id)
     choice = request.form.get("open", "queued")
     if choice not in OPEN:
-        raise Problem(422, errors=[{"field": "open", "message": "Choose what becomes of its open tasks"}])
+        raise Problem(422, errors=[{"field": "open", "message": _("Choose what becomes of its open tasks")}])
     lifecycle.delete(schedule, principal.actor, clock.now(), choice)  # type: ignore[arg-type]
     db.session.commit()
-    return htmx.moved(PATH, f"{schedule.name} was deleted")
+    return htmx.moved(PATH, _("%(name)s was deleted", name=schedule.name))
 
 
 @bp.post("/<int:schedule_id>/missed")
@@ -88,11 +89,11 @@ def run_missed(schedule_id: int) -> Response:
     schedule, now = get_schedule(schedule_id), clock.now()
     chosen = history.missed(schedule) if request.form.get("which") == "all" else _chosen(schedule)
     if not chosen:
-        raise Problem(422, errors=[{"field": "ids", "message": "Choose at least one missed run"}])
+        raise Problem(422, errors=[{"field": "ids", "message": _("Choose at least one missed run")}])
     for slot in sorted(chosen, key=lambda slot: slot.at):
         lifecycle.run_missed(schedule, slot, principal.actor, now, starting.of_app())
     db.session.commit()
-    return changed(schedule, f"{len(chosen)} missed run{'s' if len(chosen) > 1 else ''} started")
+    return changed(schedule, ngettext("%(num)s missed run started", "%(num)s missed runs started", len(chosen)))
 
 
 def _chosen(schedule: Schedule) -> list[Slot]:

@@ -20,6 +20,7 @@ from webapp.calendars import queries as calendars
 from webapp.calendars.models import Calendar
 from webapp.calendars.zones import names as zone_names
 from webapp.db import db, writing_to
+from webapp.language import _
 from webapp.objects.values import FieldErrors
 from webapp.refusal import Refused
 from webapp.schedules import draft, lifecycle, queries
@@ -62,7 +63,7 @@ def create() -> Response:
     except FieldErrors as wrong:
         return _again(form, None, wrong.errors)
     db.session.commit()
-    return htmx.moved(f"{PATH}/{schedule.id}", f"{schedule.name} is scheduled")
+    return htmx.moved(f"{PATH}/{schedule.id}", _("%(name)s is scheduled", name=schedule.name))
 
 
 @bp.get("/<int:schedule_id>/edit")
@@ -92,7 +93,7 @@ def save(schedule_id: int) -> Response:
     except Refused as refusal:
         return _conflict(form, schedule, refusal)
     db.session.commit()
-    return htmx.moved(f"{PATH}/{schedule.id}", f"{schedule.name} was saved")
+    return htmx.moved(f"{PATH}/{schedule.id}", _("%(name)s was saved", name=schedule.name))
 
 
 @bp.post("/preview")

@@ -16,6 +16,7 @@ from webapp.access.principal import principal
 from webapp.calendars import queries as calendars
 from webapp.calendars.zones import names as zone_names
 from webapp.db import db, writing_to
+from webapp.language import _
 from webapp.objects.values import FieldErrors
 from webapp.schedules import draft, lifecycle
 from webapp.schedules.forms import KINDS, NOW, WhenForm
@@ -54,7 +55,7 @@ class When:
         except FieldErrors as wrong:
             raise self._sorted(form, wrong.errors) from wrong
         db.session.commit()
-        return htmx.moved(f"{PATH}/{schedule.id}", f"{schedule.name} is scheduled")
+        return htmx.moved(f"{PATH}/{schedule.id}", _("%(name)s is scheduled", name=schedule.name))
 
     def _form(self, given: MultiDict[str, str]) -> WhenForm:
         form = WhenForm(formdata=given if "timezone" in given else None)

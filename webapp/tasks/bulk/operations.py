@@ -48,11 +48,11 @@ def start(
 def undo(operation: Operation, by: Actor, now: datetime) -> Operation:
     """Bring back what it deleted."""
     if operation.do != "delete" or not operation.ended:
-        raise Refused("not_undoable", "Only a finished deletion can be undone")
+        raise Refused("not_undoable", _("Only a finished deletion can be undone"))
     stayed = {pair[0] for bite in bites(operation) for pair in bite.refused}
     deleted = [uuid for bite in bites(operation) for uuid in bite.tasks if uuid not in stayed]
     if not deleted:
-        raise Refused("nothing", "It deleted nothing, so there is nothing to bring back")
+        raise Refused("nothing", _("It deleted nothing, so there is nothing to bring back"))
     return start("restore", deleted, operation.organization_id, by, now, undoes=operation)
 
 

@@ -6,6 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from webapp.access.permissions import Permission
+from webapp.language import _
 
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
@@ -48,9 +49,9 @@ def _checked(spec: Spec) -> dict[str, Any]:
     if strange:
         raise SpecError([{"field": f"data.{n}", "message": unknown(n, ("command", "argv"))} for n in strange])
     if not spec.target.on_agents:
-        raise error("target", 'Select at least one agent, or choose "Anyone"')
+        raise error("target", _('Select at least one agent, or choose "Anyone"'))
     if ("command" in spec.data) == ("argv" in spec.data):
-        raise error("data.command", "Enter the command to run")
+        raise error("data.command", _("Enter the command to run"))
     return {"command": _line(spec.data["command"])} if "command" in spec.data else {"argv": _words(spec.data["argv"])}
 
 
@@ -58,9 +59,9 @@ def _line(value: Any) -> str:
     from webapp.tasks.spec import error
 
     if not isinstance(value, str) or not value.strip():
-        raise error("data.command", "Enter the command to run")
+        raise error("data.command", _("Enter the command to run"))
     if "\0" in value or len(value) > LONGEST:
-        raise error("data.command", f"Use at most {LONGEST:,} characters and no zero bytes")
+        raise error("data.command", _("Use at most %(longest)s characters and no zero bytes", longest=f"{LONGEST:,}"))
     return value
 
 
@@ -68,7 +69,7 @@ def _words(value: Any) -> list[str]:
     from webapp.tasks.spec import error
 
     if not isinstance(value, list) or not value or not all(isinstance(w, str) and "\0" not in w for w in value):
-        raise error("data.argv", "Enter the program and its arguments as a list of texts")
+        raise error("data.argv", _("Enter the program and its arguments as a list of texts"))
     if not value[0].strip() or sum(map(len, value)) > LONGEST:
-        raise error("data.argv", f"Name a program, and use at most {LONGEST:,} characters")
+        raise error("data.argv", _("Name a program, and use at most %(longest)s characters", longest=f"{LONGEST:,}"))
     return value

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 
 from webapp.db import writing
+from webapp.language import _
 from webapp.objects.values import FieldErrors
 from webapp.plugins import parameters, sealing
 from webapp.plugins import queries as plugins
@@ -74,15 +75,17 @@ def _plugin(spec: Spec) -> Plugin:
 
     plugin_id = spec.data.get("plugin_id")
     if not isinstance(plugin_id, str) or not plugin_id:
-        raise error("data.plugin_id", "Choose a plugin")
+        raise error("data.plugin_id", _("Choose a plugin"))
     plugin = plugins.find(plugin_id)
     if plugin is None:
-        raise error("data.plugin_id", f'There is no plugin "{plugin_id}"')
+        raise error("data.plugin_id", _('There is no plugin "%(plugin_id)s"', plugin_id=plugin_id))
     if not plugins.enabled(plugin_id):
-        raise error("data.plugin_id", f"{plugin.manifest.name} is not enabled in this organization")
+        raise error("data.plugin_id", _("%(name)s is not enabled in this organization", name=plugin.manifest.name))
     executor = "agent" if spec.target.on_agents else "worker"
     if executor not in plugin.manifest.runs_on:
-        raise error("data.plugin_id", f"{plugin.manifest.name} does not run on {executor}s")
+        raise error(
+            "data.plugin_id", _("%(name)s does not run on %(executor)ss", name=plugin.manifest.name, executor=executor)
+        )
     return plugin
 
 
@@ -107,7 +110,7 @@ def _module(spec: Spec) -> Part:
     errors += [
         {
             "field": f"data.{name}",
-            "message": "Enter text" if kind is str else "Enter a list" if kind is list else "Enter an object",
+            "message": _("Enter text") if kind is str else _("Enter a list") if kind is list else _("Enter an object"),
         }
         for name, kind in known.items()
         if name in spec.data and not isinstance(spec.data[name], kind)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webapp.db import writing
+from webapp.language import _
 from webapp.library import builds
 from webapp.library.manifest import ARCHES, PLATFORMS
 from webapp.library.models import Build
@@ -70,12 +71,12 @@ def _checked(spec: Spec) -> tuple[Test, dict[str, Any]]:
     if strange := [name for name in spec.data if name not in FIELDS]:
         raise SpecError([{"field": f"data.{name}", "message": unknown(name, FIELDS)} for name in strange])
     if not spec.target.on_agents:
-        raise error("target", 'Select at least one agent, or choose "Anyone"')
+        raise error("target", _('Select at least one agent, or choose "Anyone"'))
     data = {name: value for name, value in spec.data.items() if value not in (None, "", [])}
     test = _test(data.get("test"))
     for name, choices in (("platform", PLATFORMS), ("arch", ARCHES)):
         if name in data and data[name] not in choices:
-            raise error(f"data.{name}", f"Choose one of {', '.join(choices)}")
+            raise error(f"data.{name}", _("Choose one of %(choices)s", choices=", ".join(choices)))
     _require_texts(data)
     _require_build(test, data)
     return test, data
@@ -85,12 +86,12 @@ def _test(slug: Any) -> Test:
     from webapp.tasks.spec import error
 
     if not isinstance(slug, str) or not slug:
-        raise error("data.test", "Choose a test")
+        raise error("data.test", _("Choose a test"))
     test = builds.by_slug(slug, writing())
     if test is None:
-        raise error("data.test", f'There is no test "{slug[:100]}" in the library')
+        raise error("data.test", _('There is no test "%(slug)s" in the library', slug=slug[:100]))
     if not test.enabled:
-        raise error("data.test", f"{test.name} is disabled")
+        raise error("data.test", _("%(name)s is disabled", name=test.name))
     return test
 
 
@@ -99,11 +100,14 @@ def _require_texts(data: dict[str, Any]) -> None:
 
     arguments = data.get("arguments", [])
     if not isinstance(arguments, list) or not all(isinstance(word, str) and "\0" not in word for word in arguments):
-        raise error("data.arguments", "Enter the arguments as a list of texts")
+        raise error("data.arguments", _("Enter the arguments as a list of texts"))
     if sum(map(len, arguments)) > LONGEST_ARGUMENTS:
-        raise error("data.arguments", f"Use at most {LONGEST_ARGUMENTS:,} characters")
+        raise error(
+            "data.arguments",
+            _("Use at most %(longest_arguments)s characters", longest_arguments=f"{LONGEST_ARGUMENTS:,}"),
+        )
     if not isinstance(data.get("target_index", ""), str):
-        raise error("data.target_index", "Enter the name of an index")
+        raise error("data.target_index", _("Enter the name of an index"))
 
 
 def _require_build(test: Test, data: dict[str, Any]) -> None:
@@ -112,11 +116,16 @@ def _require_build(test: Test, data: dict[str, Any]) -> None:
 
     known = builds.usable(test.slug, test.organization_id)
     if not known:
-        raise error("data.test", f'There is no build of "{test.name}" yet. Upload one')
+        raise error("data.test", _('There is no build of "%(name)s" yet. Upload one', name=test.name))
     if not any(all(getattr(build, name) in (data.get(name, getattr(build, name)), "any") for name in ("platform", "arch"))
                for build in known):  # fmt: skip
         raise error(
-            "data.platform", f'There is no {_wanted(data)} build of "{test.name}". Upload one, or choose another'
+            "data.platform",
+            _(
+                'There is no %(data)s build of "%(name)s". Upload one, or choose another',
+                data=_wanted(data),
+                name=test.name,
+            ),
         )
 
 

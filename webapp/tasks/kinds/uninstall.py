@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webapp.access.permissions import Permission
+from webapp.language import _
 
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
@@ -28,10 +29,10 @@ def prepare(spec: Spec) -> list[Part]:
     if strange := [name for name in spec.data if name != "cleanup"]:
         raise SpecError([{"field": f"data.{name}", "message": unknown(name, ("cleanup",))} for name in strange])
     if spec.target.kind != AGENTS:
-        raise error("target", "Name the agents. This is never done to all of them, or to whoever comes first")
+        raise error("target", _("Name the agents. This is never done to all of them, or to whoever comes first"))
     cleanup = spec.data.get("cleanup", False)
     if not isinstance(cleanup, bool):
-        raise error("data.cleanup", "Enter true or false")
+        raise error("data.cleanup", _("Enter true or false"))
     return [Part(what="Uninstall the agent", data={"cleanup": cleanup}, input="with its files" if cleanup else "")]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webapp.access.permissions import Permission
+from webapp.language import _
 from webapp.library import packages
 
 if TYPE_CHECKING:
@@ -29,10 +30,10 @@ def prepare(spec: Spec) -> list[Part]:
     if spec.data:
         raise SpecError([{"field": f"data.{name}", "message": unknown(name, ())} for name in spec.data])
     if not spec.target.on_agents:
-        raise error("target", "Select at least one agent")
+        raise error("target", _("Select at least one agent"))
     package = packages.agent()
     if package is None:
-        raise error("type", "No agent program has been published on this server. Run muster migrate")
+        raise error("type", _("No agent program has been published on this server. Run muster migrate"))
     return [Part(what=f"Update the agent to {package.version}", data={"version": package.version})]
 
 

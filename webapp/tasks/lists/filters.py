@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from typing import Any, Protocol
 
+from webapp.language import _
 from webapp.tasks import duration, states
 from webapp.tasks.reasons import Reason
 from webapp.tasks.states import Outcome, Status, Trigger
@@ -175,7 +176,9 @@ def _moment(name: str, value: str, now: datetime) -> datetime:
             moment += timedelta(days=1)  # until a day includes it
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise FilterError(name, f'"{value}" is no time. Enter one like 24h, 7d or 2026-11-20') from None
+        raise FilterError(
+            name, _('"%(value)s" is no time. Enter one like 24h, 7d or 2026-11-20', value=value)
+        ) from None
 
 
 def quoted(word: str) -> str:

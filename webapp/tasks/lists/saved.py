@@ -11,6 +11,7 @@ from webapp import events
 from webapp.access.principal import Principal
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks.lists.models import SavedView
 
@@ -60,7 +61,7 @@ def save(
     view = db.session.scalar(sa.select(SavedView).where(*mine, SavedView.name == name))
     if view is None:
         if (db.session.scalar(sa.select(sa.func.count()).select_from(SavedView).where(*mine)) or 0) >= MOST:
-            raise Refused("views", f"You have {MOST} views. Delete one first")
+            raise Refused("views", _("You have %(most)s views. Delete one first", most=MOST))
         view = SavedView(
             organization_id=organization_id, user_id=user_id, name=name, created_at=now, created_by=by.name
         )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from webapp.files.store import CHUNK, TooLarge
+from webapp.language import _
 from webapp.plugins.journal import EVENTS
 
 
@@ -26,7 +27,7 @@ def receive(data: Path, uuid: str, source: BinaryIO, limit: int) -> tuple[int, s
         while piece := source.read(CHUNK):
             size += len(piece)
             if size > limit:
-                raise TooLarge(f"The limit is {limit:,} bytes")
+                raise TooLarge(_("The limit is %(limit)s bytes", limit=f"{limit:,}"))
             digest.update(piece)
             part.write(piece)
         part.flush()

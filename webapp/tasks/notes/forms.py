@@ -7,6 +7,7 @@ from wtforms import IntegerField, TextAreaField
 from wtforms.validators import DataRequired, Length
 from wtforms.widgets import HiddenInput
 
+from webapp.language import N_
 from webapp.tasks.notes.lifecycle import LONGEST
 from webapp.tasks.notes.models import Note
 
@@ -17,8 +18,8 @@ def _stripped(text: str | None) -> str:
 
 class NoteForm(FlaskForm):
     text = TextAreaField(
-        "Note",
-        [DataRequired("Enter the note"), Length(max=LONGEST, message=f"Use at most {LONGEST:,} characters")],
+        N_("Note"),
+        [DataRequired(N_("Enter the note")), Length(max=LONGEST, message=f"Use at most {LONGEST:,} characters")],
         [_stripped],
         id="note-text",
         render_kw={"rows": 3, "maxlength": LONGEST, "dir": "auto"},

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from webapp import events
 from webapp.db import db
 from webapp.events import Actor
+from webapp.language import _
 from webapp.tasks.lifecycle import Refused, update
 from webapp.tasks.lists import search
 from webapp.tasks.models import Task
@@ -38,7 +39,7 @@ def edit(note: Note, task: Task, text: str, version: int, by: Actor, now: dateti
         .values(text=text, version=version + 1, edited_at=now), execution_options={"synchronize_session": False},
     )  # fmt: skip
     if changed.rowcount == 0:  # type: ignore[attr-defined]
-        raise Refused("stale", "This note was changed meanwhile. Review it, then save again")
+        raise Refused("stale", _("This note was changed meanwhile. Review it, then save again"))
     db.session.add(kept)
     db.session.refresh(note)
     mentions.keep(note, by, now)

@@ -10,6 +10,7 @@ from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 from webapp.security import here
 from webapp.tasks import launch, lifecycle
 from webapp.tasks.models import Batch, Task
@@ -23,7 +24,9 @@ def cancel(task_id: str) -> Response:
     task = _task(task_id)
     lifecycle.cancel(task, principal.actor, clock.now())
     db.session.commit()
-    return _changed("Stopping it. It is terminated once its executor has confirmed that" if task.open else "Cancelled")
+    return _changed(
+        _("Stopping it. It is terminated once its executor has confirmed that") if task.open else _("Cancelled")
+    )
 
 
 @bp.post("/<task_id>/run-now")
@@ -31,7 +34,7 @@ def cancel(task_id: str) -> Response:
 def run_now(task_id: str) -> Response:
     lifecycle.run_now(_task(task_id), principal.actor, clock.now())
     db.session.commit()
-    return _changed("It is next in its queue")
+    return _changed(_("It is next in its queue"))
 
 
 @bp.post("/<task_id>/retry")
@@ -39,7 +42,7 @@ def run_now(task_id: str) -> Response:
 def retry(task_id: str) -> Response:
     attempt = lifecycle.retry(_task(task_id), principal.actor, clock.now())
     db.session.commit()
-    return _made(attempt, f"Retry {attempt.retry_number} is queued", task_id)
+    return _made(attempt, _("Retry %(retry_number)s is queued", retry_number=attempt.retry_number), task_id)
 
 
 @bp.post("/<task_id>/reschedule")
@@ -47,7 +50,7 @@ def retry(task_id: str) -> Response:
 def reschedule(task_id: str) -> Response:
     batch = launch.reschedule(_task(task_id), principal.actor, clock.now())
     db.session.commit()
-    return _made(_first(batch), "The same is queued again as a new task", task_id)
+    return _made(_first(batch), _("The same is queued again as a new task"), task_id)
 
 
 @bp.post("/<task_id>/delete")
@@ -58,8 +61,8 @@ def delete(task_id: str) -> Response:
     db.session.commit()
     undo = {"url": f"/tasks/{task.uuid}/restore"}
     if _on_its_page(task.uuid):
-        return htmx.moved("/tasks", f"{task.what} was deleted", undo)
-    return htmx.changed(None, "/tasks", f"{task.what} was deleted", refresh="tasks", undo=undo)
+        return htmx.moved("/tasks", _("%(what)s was deleted", what=task.what), undo)
+    return htmx.changed(None, "/tasks", _("%(what)s was deleted", what=task.what), refresh="tasks", undo=undo)
 
 
 @bp.post("/<task_id>/restore")
@@ -68,7 +71,7 @@ def restore(task_id: str) -> Response:
     task = get_or_404(Task, uuid=task_id)
     lifecycle.restore(task, principal.actor, clock.now())
     db.session.commit()
-    return _changed(f"{task.what} is back")
+    return _changed(_("%(what)s is back", what=task.what))
 
 
 def _task(task_id: str) -> Task:

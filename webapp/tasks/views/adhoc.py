@@ -13,6 +13,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import picker
 from webapp.db import db
+from webapp.language import _
 from webapp.tasks import adhoc, asked, launch, queries
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.log import outputs
@@ -105,7 +106,7 @@ def _too_many(picked: picker.Picker, form: MultiDict[str, str], organization_id:
     count = len(picked.matched(clock.now(), organization_id))
     if count <= MANY or picked.mode == "anyone" or form.get("sure", "").strip() == str(count):
         return []
-    return [{"field": "sure", "message": f"This runs on {count} hosts. Type {count} to confirm"}]
+    return [{"field": "sure", "message": _("This runs on %(count)s hosts. Type %(count)s to confirm", count=count)}]
 
 
 def _form(form: MultiDict[str, str]) -> dict[str, Any]:

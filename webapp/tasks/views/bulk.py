@@ -14,6 +14,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db, scope_to
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.security import here
 from webapp.tasks import queries, tags
 from webapp.tasks.bulk import operations
@@ -103,7 +104,7 @@ def undo(operation_id: str) -> Response:
 def _may(do: str) -> None:
     """From here on only the organisations are seen in which this principal may do this."""
     if do not in NEEDS:
-        raise Problem(422, errors=[{"field": "do", "message": "Choose what to do with the tasks"}])
+        raise Problem(422, errors=[{"field": "do", "message": _("Choose what to do with the tasks")}])
     able = principal.org_ids_with(NEEDS[do])
     if not able:
         raise forbidden(NEEDS[do])
@@ -142,7 +143,7 @@ def _of_batch(batch_id: str, statuses: frozenset[str]) -> list[str]:
 
 def _started(do: str, found: list[str], query: str | None = None) -> Response:
     if do == "tag" and not 1 <= len(_tag()) <= tags.LONGEST:
-        return htmx.refused(f"Enter a tag of at most {tags.LONGEST} letters", here(), status=400)
+        return htmx.refused(_("Enter a tag of at most %(longest)s letters", longest=tags.LONGEST), here(), status=400)
     if not found:
         text = "None of these tasks failed" if do == "retry_failed" else "Nothing is selected"
         return htmx.refused(text, here(), refresh="tasks")
@@ -152,7 +153,7 @@ def _started(do: str, found: list[str], query: str | None = None) -> Response:
         if uuid in known:
             whose.setdefault(known[uuid], []).append(uuid)
     if not whose:
-        return htmx.refused("There is no such task. It may have been deleted", here(), refresh="tasks")
+        return htmx.refused(_("There is no such task. It may have been deleted"), here(), refresh="tasks")
     now = clock.now()
     return _told([
         operations.start(_verb(do), uuids, organization_id, principal.actor, now, query=query, facts=_facts(do))

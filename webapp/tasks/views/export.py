@@ -19,6 +19,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db, scope_to
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.security import here
 from webapp.tasks.lists import filters, rows
 from webapp.tasks.lists.filters import Args, Filter, FilterError
@@ -47,8 +48,8 @@ def export_selected(form: str) -> Response:
     if request.form.get("scope") == "matching":
         chosen = _meant(MultiDict(parse_qsl(request.form.get("query", ""))))
         return _file(form, _matching(chosen, _seen()))
-    places = rows.places(rows.ticked(request.form.getlist("ids"), MOST))
-    return _file(form, _selected(places, _seen())) if places else htmx.refused("Nothing is selected", here())
+    places = rows.places_of(rows.ticked(request.form.getlist("ids"), MOST))
+    return _file(form, _selected(places, _seen())) if places else htmx.refused(_("Nothing is selected"), here())
 
 
 def _meant(args: Args) -> Filter:
@@ -96,7 +97,7 @@ def told(task: Task) -> dict[str, Any]:
 def _matching(chosen: Filter, seen: frozenset[int]) -> Iterator[Task]:
     _read_for(seen)
     after: Place | None = None
-    for _ in range(MOST // BITE):
+    for _bite in range(MOST // BITE):
         tasks = rows.newest(chosen, BITE, after)
         yield from tasks
         if len(tasks) < BITE:

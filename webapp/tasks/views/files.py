@@ -15,6 +15,7 @@ from webapp.errors import Problem
 from webapp.files import archive, store
 from webapp.files import queries as files
 from webapp.files.models import File
+from webapp.language import _
 from webapp.tasks import launch, queries
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
@@ -51,4 +52,6 @@ def run(file_id: str) -> Response:
     db.session.commit()
     task = queries.children(batch, Filter(), 1)[0]
     there = f"/tasks/{task.uuid}"
-    return htmx.changed(None, there, f"{task.what} runs on {file.name}", refresh="files", href=there)
+    return htmx.changed(
+        None, there, _("%(what)s runs on %(name)s", what=task.what, name=file.name), refresh="files", href=there
+    )

@@ -15,6 +15,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.security import here
 from webapp.tasks.lists import columns, saved
 from webapp.tasks.lists.address import Address
@@ -33,7 +34,7 @@ def choose_columns() -> Response:
     kept = dict(principal.prefs["columns"]) | {"tasks": chosen}
     lifecycle.prefer(db.session.get_one(User, principal.id), {"columns": kept})
     db.session.commit()
-    return htmx.changed(None, here(), "Columns saved", refresh="tasks")
+    return htmx.changed(None, here(), _("Columns saved"), refresh="tasks")
 
 
 @bp.get("/views/new")
@@ -48,12 +49,14 @@ def save_view() -> Response | tuple[str, int]:
     address = Address.of(MultiDict(request.form))
     name = " ".join(request.form.get("name", "").split())
     shared, pinned = "shared" in request.form, "pinned" in request.form
-    if not 1 <= len(name) <= LONGEST or len(address.query) > 2000:
-        return _form(address, name, shared, pinned, f"Enter a name of at most {LONGEST} letters"), 422
+    if not 1 <= len(name) <= LONGEST or len(address.view) > 2000:
+        return _form(
+            address, name, shared, pinned, _("Enter a name of at most %(longest)s letters", longest=LONGEST)
+        ), 422
     organization_id = _where(shared)
     saved.save(name, address.query, shared, organization_id, principal.id or 0, principal.actor, clock.now(), pinned)
     db.session.commit()
-    return htmx.moved(address.url(), f"{name} is saved")
+    return htmx.moved(address.url(), _("%(name)s is saved", name=name))
 
 
 @bp.post("/views/default")
@@ -63,7 +66,7 @@ def open_with() -> Response:
     address = Address.of(MultiDict(parse_qsl(request.form.get("query", "")[:2000])))
     lifecycle.prefer(db.session.get_one(User, principal.id), {"tasks": address.query})
     db.session.commit()
-    return htmx.moved(address.url(), "Tasks opens with this from now on")
+    return htmx.moved(address.url(), _("Tasks opens with this from now on"))
 
 
 @bp.post("/views/<int:view_id>/pin")
@@ -72,7 +75,10 @@ def pin_view(view_id: int) -> Response:
     view, pinned = _own(view_id), request.form.get("pinned") == "on"
     saved.pin(view, pinned)
     db.session.commit()
-    return htmx.moved(here(), f"{view.name} stands in the menu" if pinned else f"{view.name} left the menu")
+    return htmx.moved(
+        here(),
+        _("%(name)s stands in the menu", name=view.name) if pinned else _("%(name)s left the menu", name=view.name),
+    )
 
 
 @bp.post("/views/<int:view_id>/delete")
@@ -80,7 +86,7 @@ def pin_view(view_id: int) -> Response:
 def delete_view(view_id: int) -> Response:
     saved.delete(_own(view_id))
     db.session.commit()
-    return htmx.moved("/tasks", "The view was deleted")
+    return htmx.moved("/tasks", _("The view was deleted"))
 
 
 def _own(view_id: int) -> SavedView:
@@ -96,7 +102,7 @@ def _where(shared: bool) -> int:
         return choose_organization(None, Permission.TASKS_CREATE)
     first = next((org for org in principal.seen if principal.can(Permission.TASKS_READ, org.id)), None)
     if first is None:
-        raise Problem(403, "You cannot see tasks. Your role does not include it")
+        raise Problem(403, _("You cannot see tasks. Your role does not include it"))
     may(Permission.TASKS_READ, org_id=first.id)
     return choose_organization(first.slug, Permission.TASKS_READ)
 

@@ -9,6 +9,7 @@ from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks.models import Task
 from webapp.tasks.notes import lifecycle as notes
@@ -29,7 +30,7 @@ def add(task_id: str) -> Response:
         return _rendered("tasks/note_new.html", "tasks/_note_new.html", 422, task=task, form=form)
     notes.add(task, form.text.data, principal.actor, clock.now())
     db.session.commit()
-    return _thread(task, "Note added")
+    return _thread(task, _("Note added"))
 
 
 @bp.get("/notes/<int:note_id>")
@@ -66,7 +67,7 @@ def edit(note_id: int) -> Response:
         form.version.raw_data, form.version.data = None, note.version
         return _edit(task, note, form, 409)
     db.session.commit()
-    return _entry(task, note) if htmx.wanted() else htmx.changed(None, _back(task), "Saved")
+    return _entry(task, note) if htmx.wanted() else htmx.changed(None, _back(task), _("Saved"))
 
 
 @bp.post("/notes/<int:note_id>/delete")
@@ -75,7 +76,7 @@ def delete(note_id: int) -> Response:
     task, note = _own(note_id, unless=Permission.TASKS_DELETE)
     notes.delete(note, task, principal.actor, clock.now())
     db.session.commit()
-    return _thread(task, "Note deleted")
+    return _thread(task, _("Note deleted"))
 
 
 @bp.post("/notes/<int:note_id>/read")
@@ -85,7 +86,7 @@ def read(note_id: int) -> Response:
     _, note = _note(note_id)
     mentions.read(note, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(None, "/", "Marked as read", refresh="dashboard")
+    return htmx.changed(None, "/", _("Marked as read"), refresh="dashboard")
 
 
 @bp.get("/<task_id>/members")
@@ -143,7 +144,7 @@ def _note(note_id: int) -> tuple[Task, Note]:
 def _own(note_id: int, unless: Permission | None = None) -> tuple[Task, Note]:
     task, note = _note(note_id)
     if note.author_id != principal.id and not (unless and principal.can(unless, note.organization_id)):
-        raise Refused("not_yours", f"{note.author} wrote this note. Only they can change it")
+        raise Refused("not_yours", _("%(author)s wrote this note. Only they can change it", author=note.author))
     return task, note
 
 

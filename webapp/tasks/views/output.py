@@ -11,6 +11,7 @@ from webapp import htmx
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.tasks.log import log_page, output
 from webapp.tasks.log.log_page import STREAMS
 from webapp.tasks.log.output_alarms import alarms
@@ -89,7 +90,7 @@ def _followed(task: Task, shown: Shown | None) -> Response:
     """`log:next`: where to go on, whether anything stands after it, whether more may come."""
     news: dict[str, object] = {"done": task.final and (shown is None or shown.whole_end)}
     if news["done"]:
-        news["text"] = f"Finished: {task.looks.label}"
+        news["text"] = _("Finished: %(status)s", status=_(task.looks.label))
     if shown is not None:
         news |= {"from": shown.cursor, "end": shown.whole_end}
     elif not news["done"]:
@@ -116,7 +117,7 @@ def _range(size: int, tag: str) -> tuple[int, int] | None:
         return None
     span = asked.range_for_length(size)
     if span is None:
-        raise Problem(416, "There are not so many bytes", headers={"Content-Range": f"bytes */{size}"})
+        raise Problem(416, _("There are not so many bytes"), headers={"Content-Range": f"bytes */{size}"})
     return span
 
 

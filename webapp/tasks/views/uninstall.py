@@ -16,6 +16,7 @@ from webapp.access.principal import principal
 from webapp.agents.forms import meant
 from webapp.agents.models import Agent
 from webapp.db import db, writing_to
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks import launch
 from webapp.tasks.models import Batch, Task
@@ -38,7 +39,7 @@ def several() -> Response:
     """The selected ones, or none of them where one cannot."""
     agents = meant(request.form, clock.now())
     if not agents:
-        raise Refused("nobody", "Select at least one agent")
+        raise Refused("nobody", _("Select at least one agent"))
     return _uninstall(agents, "/agents", "agents")
 
 
@@ -52,7 +53,7 @@ def _uninstall(agents: Sequence[Agent], back: str, refresh: str) -> Response:
     db.session.commit()
     text = f"{agents[0].hostname} is" if len(agents) == 1 else f"{len(agents)} agents are"
     href = _page_of(batches[0]) if len(batches) == 1 else "/tasks?q=type:uninstall"
-    return htmx.changed(None, back, f"{text} asked to uninstall", refresh=refresh, href=href)
+    return htmx.changed(None, back, _("%(text)s asked to uninstall", text=text), refresh=refresh, href=href)
 
 
 def _home(agent: Agent) -> int:
