@@ -1,7 +1,7 @@
 """What agents and the server say to each other, version 1.
 
-The only module of the agent that the server imports. Every message is a dataclass: `to_json()` gives
-a plain dict, `from_json(value)` checks types, ignores unknown fields and raises `BadMessage`.
+The only module of the agent that the server imports. Every message is a dataclass; `message.py` makes JSON of it
+and reads it back.
 
 All bodies are JSON but log chunks and artifacts, which are raw bytes. Requests carry
 `Authorization: Bearer agt_<id>_<secret>` (all but /enrol) and `X-Muster-Protocol`. A refusal is a
@@ -9,12 +9,11 @@ All bodies are JSON but log chunks and artifacts, which are raw bytes. Requests 
 portal) and agents treat it as an outage. Times of the agent's clock are shown, never decided on.
 """
 
-import dataclasses
-import functools
-import re
-import typing
 from dataclasses import dataclass, field
 from typing import Any, Optional, Union
+
+from .message import BadMessage as BadMessage
+from .message import Message as Message
 
 VERSION = "0.1.0"
 PROTOCOL = 1
@@ -103,19 +102,6 @@ class Code:
     UNPROVEN = "unproven"  # 425: beat, and ask again; another process of this agent may hold the task
     UPGRADE = "upgrade"  # 426: this protocol version is no longer spoken
     SLOW_DOWN = "slow_down"  # 429, 503: see Retry-After
-
-
-class BadMessage(ValueError):
-    """The bytes are not the message that they should be; the text names the field."""
-
-
-class Message:
-    def to_json(self) -> dict[str, Any]:
-        return dataclasses.asdict(self)  # type: ignore[call-overload]
-
-    @classmethod
-    def from_json(cls, value: Any) -> Any:
-        return _read(cls, value, cls.__name__)
 
 
 # --- enrolment -------------------------------------------------------------------------------
@@ -381,62 +367,3 @@ class Refusal(Message):
     missing: dict[str, int] = field(default_factory=dict)  # by stream: where to go on sending
     retry_after_s: Optional[float] = None
     required: Optional[str] = None  # with upgrade: the version to install
-
-
-# --- reading ---------------------------------------------------------------------------------
-_TASK_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\Z")
-
-
-def _read(kind: Any, value: Any, where: str) -> Any:
-    origin, inner = typing.get_origin(kind), typing.get_args(kind)
-    if kind is Any:
-        return value
-    if origin is Union:
-        return _read_union(inner, value, where)
-    if origin is list:
-        return [_read(inner[0], item, where + "[]") for item in _expect(list, value, where)]
-    if origin is dict:
-        return {
-            _expect(str, name, where): _read(inner[1], item, f"{where}.{name}")
-            for name, item in _expect(dict, value, where).items()
-        }
-    if dataclasses.is_dataclass(kind):
-        return _read_message(kind, _expect(dict, value, where), where)
-    return _expect(kind, value, where)
-
-
-def _read_message(kind: Any, value: dict[str, Any], where: str) -> Any:
-    types, known = _types(kind), {}
-    for item in dataclasses.fields(kind):
-        if item.name in value:
-            known[item.name] = _read(types[item.name], value[item.name], f"{where}.{item.name}")
-        elif item.default is dataclasses.MISSING and item.default_factory is dataclasses.MISSING:
-            raise BadMessage(f"{where}.{item.name} is missing")
-    task_id = known.get("task_id")
-    if task_id is not None and not _TASK_ID.match(task_id):  # it becomes a folder's name
-        raise BadMessage(f"{where}.task_id is not a UUID")
-    return kind(**known)
-
-
-@functools.cache
-def _types(kind: Any) -> dict[str, Any]:
-    return typing.get_type_hints(kind)
-
-
-def _read_union(kinds: Any, value: Any, where: str) -> Any:
-    if value is None and type(None) in kinds:
-        return None
-    rest = [kind for kind in kinds if kind is not type(None)]
-    if len(rest) == 1:
-        return _read(rest[0], value, where)
-    if type(value) not in rest:
-        raise BadMessage(f"{where} has the wrong type")
-    return value
-
-
-def _expect(kind: type, value: Any, where: str) -> Any:
-    if kind is float and type(value) is int:
-        return float(value)
-    if type(value) is not kind:
-        raise BadMessage(f"{where} is not of type {kind.__name__}")
-    return value
