@@ -21,6 +21,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import Principal, principal
 from webapp.config import VERSION
 from webapp.db import db
+from webapp.language import _
 from webapp.security import csrf_token
 
 ROOT = Path(__file__).parent.parent

@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from webapp import events
 from webapp.db import db, writing_to
 from webapp.events import Actor
+from webapp.language import _
 from webapp.refusal import Refused
 from webapp.tasks.bulk import verbs
 from webapp.tasks.bulk.models import Bite, Operation

@@ -83,7 +83,7 @@ def delete(note_id: int) -> Response:
 @requires(person=True)
 def read(note_id: int) -> Response:
     """By somebody whom it names."""
-    _, note = _note(note_id)
+    note = _note(note_id)[1]
     mentions.read(note, principal.actor, clock.now())
     db.session.commit()
     return htmx.changed(None, "/", _("Marked as read"), refresh="dashboard")
