@@ -436,6 +436,10 @@ hear('list:refresh', ({ detail }) => {
   if (detail.keep) for (const form of $$('[data-bulk]')) select(form, detail.keep)
   refresh()
 })
+hear('news', ({ detail: { n, label } }) => {
+  byId('bell').dataset.n = n
+  byId('bell').ariaLabel = label
+})
 hear('dialog:close', () => byId('dialog').close())
 hear('counts', ({ detail: { failed = 0, running = 0 } }) => {
   document.title = (failed ? `(${failed} failed) ` : '') + document.title.replace(/\(\d+ failed\) /, '')

@@ -43,6 +43,7 @@ FEATURES = (
     "webapp.access.views.roles",
     "webapp.access.views.organizations",
     "webapp.access.views.audit",
+    "webapp.news.views",
     "webapp.tasks.views.listing",
     "webapp.tasks.views.new",
     "webapp.tasks.views.bulk",

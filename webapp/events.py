@@ -79,9 +79,12 @@ def record(
 
 
 def row(
-    organization_id: int, kind: str, subject: str, subject_id: int, by: Actor, now: datetime, **facts: Any
-) -> dict[str, Any]:
+    organization_id: int, kind: str, subject: str, subject_id: int, by: Actor, now: datetime, awaited: bool = False,
+    **facts: Any,
+) -> dict[str, Any]:  # fmt: skip
+    """`awaited`: a loop reads it and says when it has; all others are history from the start."""
     return {
+        "handled_at": None if awaited else now,
         "organization_id": organization_id,
         "kind": kind,
         "subject": subject,

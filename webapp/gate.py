@@ -58,11 +58,11 @@ class Gate:
         known = facts.read(credential, kept, count)
         if known is None or not sessions.quiet(known, clock.now()) or known.principal.must_change_password:
             return None
-        keys = tuple(polling.revision_keys(kind, known.principal))
+        keys = tuple(polling.keys(kind, known.principal))
         if keys != guess:
             _remember((credential, kind), keys)
             revisions = queue.mget([queue.EPOCH, *keys])
-        if revisions[0] is None:
+        if revisions[0] is None or revisions[1] is None:
             return None
         spoken = language.chosen(self.languages, known.principal.prefs["language"], *_wishes(environ))
         return polling.tag_of(kind, known.principal, spoken, environ["PATH_INFO"], environ["QUERY_STRING"], revisions)

@@ -22,6 +22,7 @@ from webapp.access.principal import Principal, principal
 from webapp.config import VERSION
 from webapp.db import db
 from webapp.language import _
+from webapp.news import bell
 from webapp.security import csrf_token
 
 ROOT = Path(__file__).parent.parent
@@ -58,7 +59,7 @@ def init(app: Flask) -> None:
     app.jinja_env.globals.update(
         _=language.in_template, gettext=language.block, ngettext=language.counted_in_template, language=language.current
     )
-    app.jinja_env.globals.update(Permission=Permission, asset=asset, can=can, csrf_token=csrf_token, version=VERSION)
+    app.jinja_env.globals.update(Permission=Permission, asset=asset, bell=bell, can=can, csrf_token=csrf_token, version=VERSION)
     app.jinja_env.filters.update(iso=clock.iso, size=size, thousands=thousands)
     app.context_processor(context)
     app.extensions["banners"] = [broker_away]
@@ -82,6 +83,11 @@ def pinned() -> list[Any]:
     return [each for pins in current_app.extensions["pinned"] for each in pins(principal)] if principal else []
 
 
+def unread() -> int:
+    """On the bell; nothing on a page that only says what went wrong."""
+    return bell.of_page() if principal.kind == "user" and db.session().info.get("scope") is not None else 0
+
+
 def context() -> dict[str, Any]:
     who: Principal = principal._get_current_object()  # type: ignore[attr-defined]
     return {
@@ -89,6 +95,7 @@ def context() -> dict[str, Any]:
         "prefs": who.prefs if who else prefs.of_cookies(request.cookies),
         "nav": navigation.sections(current_app, who, request.path),
         "pinned": pinned,
+        "unread": unread,
         "tabs_of": tabs_of,
         "banners": [found for banner in current_app.extensions["banners"] if (found := banner())],
         "flashes": Flashes(),

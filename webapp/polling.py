@@ -22,6 +22,7 @@ from webapp import clock, htmx, language, pages, queue
 from webapp.access.principal import Principal, principal
 from webapp.events import revision_key
 from webapp.kept import Kept
+from webapp.news import bell
 from webapp.security import MASK, csrf_token, masked
 
 View = Callable[..., Any]
@@ -88,11 +89,12 @@ def poll_tag(**seen: Any) -> str:
 
 
 def tag_of_request(kind: Kind) -> str | None:
-    epoch, *counted = queue.mget([queue.EPOCH, *revision_keys(kind, principal)])
+    epoch, waiting, *counted = queue.mget([queue.EPOCH, *keys(kind, principal)])
     word = epoch or (queue.epoch() or "").encode()
     if not word:
         return None
-    g.poll_parts = kind, [word, *counted]
+    g.bell = bell.count(principal, waiting)
+    g.poll_parts = kind, [word, str(g.bell).encode(), *counted]
     return _tag(request.environ["QUERY_STRING"])
 
 
@@ -111,11 +113,11 @@ def tag_of(kind: Kind, who: Principal, spoken: str, path: str, query: str, revis
     return f'"{kind}-{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:32]}"'
 
 
-def revision_keys(kind: Kind, who: Principal) -> Sequence[str]:
-    """A page of one thing may show one of any organisation, a list those of the chosen."""
-    return [
-        revision_key(organization_id) for organization_id in (who.rights if kind.wide else [o.id for o in who.seen])
-    ]
+def keys(kind: Kind, who: Principal) -> Sequence[str]:
+    """Where the broker keeps what a tag is made of: how much waits for this person, so that each answer brings it, and
+    the counters. A page of one thing may show one of any organisation, a list those of the chosen."""
+    shown = who.rights if kind.wide else [org.id for org in who.seen]
+    return [bell.key(who.id), *(revision_key(organization_id) for organization_id in shown)]
 
 
 @lru_cache(maxsize=1024)
@@ -147,7 +149,7 @@ def _rendered(tag: str, render: Callable[[], Any]) -> Response:
     fragment = fragments.get(tag)
     if fragment is None:
         with masked():
-            response = make_response(render())
+            response = htmx.tell_more(make_response(render()), bell.news(g.bell))
         fragment = Fragment(response.headers, response.get_data())
         if response.status_code != 200:
             response.set_data(fragment.for_token(csrf_token()))

@@ -9,9 +9,12 @@ from webapp import queue
 from webapp.access import audit, sessions
 from webapp.agents import sweep as agents
 from webapp.config import Settings
+from webapp.news import expiring
+from webapp.news import lifecycle as news
 from webapp.processes import beats
 from webapp.rest import idempotency
-from webapp.tasks import purge, sweep, wake
+from webapp.schedules import queries as schedules
+from webapp.tasks import failures, purge, sweep, wake
 from webapp.tasks.bulk import operations
 from workers import due
 from workers.chores import Chore, run
@@ -44,6 +47,9 @@ def chores(settings: Settings) -> list[Chore]:
     def purge_old(now: datetime) -> None:
         purge.old(now, settings.data, timedelta(days=settings.keep_tasks) if settings.keep_tasks else None)
 
+    def tell_failures(now: datetime) -> None:
+        failures.tell(now, schedules.makers)
+
     return [
         *(Chore(2, chore, due.LEASED_TASKS) for chore in (sweep.time_out, sweep.lose_workers, sweep.lose_agents,
                                                           sweep.flag_unreachable, sweep.give_up_stops)),
@@ -51,6 +57,7 @@ def chores(settings: Settings) -> list[Chore]:
         Chore(0.5, operations.advance, due.OPERATIONS),
         Chore(5, sweep.ring_again), Chore(10, wake.say_again), Chore(1, BrokerMemory().watch), Chore(5, sweep.fold_counts),
         Chore(10, correct_revisions), Chore(10, purge_old), Chore(3600, beats.forget_old), Chore(2, Journals(settings.data).take_in),
+        Chore(2, tell_failures, due.AWAITED), Chore(3600, expiring.tell), Chore(3600, news.forget_old),
         Chore(1, audit.chain, due.UNCHAINED), Chore(3600, sessions.prune), Chore(3600, idempotency.forget_old), Chore(10, agents.carry_beats), Chore(5, agents.notice_offline), Chore(3600, agents.forget_samples),
     ]  # fmt: skip
 

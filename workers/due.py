@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from webapp.access.models import Audit
 from webapp.calendars.models import Calendar
 from webapp.db import UtcDateTime
+from webapp.events import Event
 from webapp.schedules.models import Schedule, Slot
 from webapp.tasks.bulk.models import Bite
 from webapp.tasks.lists.indexed import LEASED, WAITING
@@ -31,4 +32,5 @@ EXPIRED_TASKS = sa.exists().where(WAITING, Task.expires_at < NOW)
 LEASED_TASKS = sa.exists().where(LEASED)
 OPEN_TASKS = sa.or_(LEASED_TASKS, sa.exists().where(WAITING))
 OPERATIONS = sa.exists().where(Bite.done_at.is_(None))
+AWAITED = sa.exists().where(Event.handled_at.is_(None))
 UNCHAINED = sa.exists().where(Audit.hash.is_(None))

@@ -312,6 +312,35 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "news",
+        sa.Column("id", BigKey, autoincrement=True, nullable=False),
+        sa.Column("user_id", sa.Integer(), nullable=False),
+        sa.Column("kind", sa.String(length=16), nullable=False),
+        sa.Column("subject_id", sa.BigInteger(), nullable=False),
+        sa.Column("text", sa.String(length=300), nullable=False),
+        sa.Column("href", sa.String(length=200), nullable=False),
+        sa.Column("at", UtcDateTime(), nullable=False),
+        sa.Column("read_at", UtcDateTime(), nullable=True),
+        sa.Column("organization_id", sa.Integer(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["organization_id"], ["organization.id"], name=op.f("fk_news_organization_id_organization")
+        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_news_user_id_user"), ondelete="CASCADE"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_news")),
+        sa.UniqueConstraint("user_id", "kind", "subject_id", name=op.f("uq_news_user_id_kind_subject_id")),
+    )
+    with op.batch_alter_table("news", schema=None) as batch_op:
+        batch_op.create_index("ix_news_newest", ["user_id", "at", "id"], unique=False)
+        batch_op.create_index("ix_news_old", ["at"], unique=False)
+        batch_op.create_index(
+            "ix_news_unread",
+            ["user_id", "id"],
+            unique=False,
+            sqlite_where=sa.text("read_at IS NULL"),
+            postgresql_where=sa.text("read_at IS NULL"),
+        )
+
+    op.create_table(
         "object",
         sa.Column("id", BigKey, autoincrement=True, nullable=False),
         sa.Column("type", sa.String(length=32), nullable=False),
@@ -1198,7 +1227,6 @@ def upgrade() -> None:
         sa.Column("task_id", sa.BigInteger(), nullable=False),
         sa.Column("user_id", sa.Integer(), nullable=False),
         sa.Column("username", sa.String(length=64), nullable=False),
-        sa.Column("read_at", UtcDateTime(), nullable=True),
         sa.Column("organization_id", sa.Integer(), nullable=False),
         sa.ForeignKeyConstraint(
             ["note_id"], ["note.id"], name=op.f("fk_note_mention_note_id_note"), ondelete="CASCADE"
@@ -1213,7 +1241,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("note_id", "user_id", name=op.f("uq_note_mention_note_id_user_id")),
     )
     with op.batch_alter_table("note_mention", schema=None) as batch_op:
-        batch_op.create_index("ix_note_mention_user", ["user_id", "read_at", "id"], unique=False)
+        batch_op.create_index("ix_note_mention_user", ["user_id", "task_id"], unique=False)
 
     op.create_table(
         "note_revision",
@@ -1458,6 +1486,14 @@ def downgrade() -> None:
 
     op.drop_table("object_set")
     op.drop_table("object")
+    with op.batch_alter_table("news", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_news_unread", sqlite_where=sa.text("read_at IS NULL"), postgresql_where=sa.text("read_at IS NULL")
+        )
+        batch_op.drop_index("ix_news_old")
+        batch_op.drop_index("ix_news_newest")
+
+    op.drop_table("news")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index(
             "uq_event_seq", sqlite_where=sa.text("seq IS NOT NULL"), postgresql_where=sa.text("seq IS NOT NULL")

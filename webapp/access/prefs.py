@@ -47,6 +47,13 @@ def columns(text: str) -> dict[str, list[str]]:
     return {str(name): [str(column) for column in shown] for name, shown in given.items()}
 
 
+def names(text: str) -> list[str]:
+    given = json.loads(text)
+    if not isinstance(given, list) or len(text) > 1_000:
+        raise ValueError(text)
+    return [str(name) for name in given]
+
+
 def query(text: str) -> str:
     if len(text) > 2_000:
         raise ValueError(text)
@@ -69,6 +76,7 @@ PREFS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "times": ("relative", choice("relative", "absolute")),
     "rail": ("wide", choice("wide", "narrow")),
     "columns": ({}, columns),
+    "muted": ([], names),  # kinds of notifications that do not ring
     "tasks": ("", query),  # the filters with which the menu opens the list of tasks
 }
 

@@ -90,6 +90,12 @@ def count(chosen: Chosen) -> int:
     return db.session.scalar(sa.select(sa.func.count()).select_from(inner)) or 0
 
 
+def makers(schedule_ids: Iterable[int]) -> dict[int, int]:
+    """Who made each, of those that are somebody's."""
+    made_by = sa.select(Schedule.id, Schedule.created_by_id).where(Schedule.created_by_id.is_not(None))
+    return {int(row[0]): int(row[1] or 0) for row in db.session.execute(made_by.where(Schedule.id.in_(schedule_ids)))}
+
+
 def counts() -> dict[str, int]:
     return {status: count(Chosen(status=(status,))) for status in Status}
 

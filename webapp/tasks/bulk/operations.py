@@ -16,6 +16,8 @@ from webapp import events
 from webapp.db import db, writing_to
 from webapp.events import Actor
 from webapp.language import _
+from webapp.news import lifecycle as news
+from webapp.news.kinds import Kind
 from webapp.refusal import Refused
 from webapp.tasks.bulk import verbs
 from webapp.tasks.bulk.models import Bite, Operation
@@ -106,5 +108,15 @@ def _take(bite: Bite, now: datetime) -> None:
         events.record(
             operation.organization_id, "operation.ended", "operation", operation.id, by, now, text=operation.do
         )
+        _tell_refusals(operation, now)
     db.session.flush()
     events.touch(operation.organization_id)
+
+
+def _tell_refusals(operation: Operation, now: datetime) -> None:
+    """Whoever asked for it may have gone on long ago."""
+    if not operation.refused or operation.by_kind != "user" or operation.by_id is None:
+        return
+    text = f"{operation.done} of {operation.total} {verbs.PAST[operation.do]}, {operation.refused} refused"
+    news.tell([news.item(operation.organization_id, operation.by_id, Kind.BULK, operation.id, text,
+                         f"/operations/{operation.uuid}", now)])  # fmt: skip

@@ -24,7 +24,7 @@ def add(task: Task, text: str, by: Actor, now: datetime) -> Note:
                 version=1, created_at=now)  # fmt: skip
     db.session.add(note)
     db.session.flush()
-    mentions.keep(note, by, now)
+    mentions.keep(note, task, by, now)
     _recount(task, now)
     events.record(task.organization_id, "note.added", "task", task.id, by, now, data={"note": note.id})
     return note
@@ -42,7 +42,7 @@ def edit(note: Note, task: Task, text: str, version: int, by: Actor, now: dateti
         raise Refused("stale", _("This note was changed meanwhile. Review it, then save again"))
     db.session.add(kept)
     db.session.refresh(note)
-    mentions.keep(note, by, now)
+    mentions.keep(note, task, by, now)
     search.refresh(task)
     events.record(task.organization_id, "note.edited", "task", task.id, by, now, data={"note": note.id})
 

@@ -14,6 +14,10 @@ from webapp import events
 from webapp.access.models import Membership, User
 from webapp.db import db
 from webapp.events import Actor
+from webapp.news import lifecycle as news
+from webapp.news.kinds import Kind
+from webapp.news.lifecycle import item, take_back, tell
+from webapp.news.models import News
 from webapp.tasks import markdown
 from webapp.tasks.models import Task
 from webapp.tasks.notes.models import Mention, Note
@@ -36,30 +40,38 @@ class Call:
         return markdown.render(self.note.text, self.people)
 
 
-def keep(note: Note, by: Actor, now: datetime) -> None:
+def keep(note: Note, task: Task, by: Actor, now: datetime) -> None:
     """As the note says now. Who was named before and still is stays as they were; writers have read what they wrote."""
     wanted = dict(_members(note.organization_id, names(note.text)))
     known = {mention.user_id: mention for mention in _of(note.id)}
-    for gone in known.keys() - wanted.keys():
-        db.session.delete(known[gone])
-    for user_id in wanted.keys() - known.keys():
+    gone, new = known.keys() - wanted.keys(), wanted.keys() - known.keys()
+    for user_id in gone:
+        db.session.delete(known[user_id])
+    for user_id in new:
         db.session.add(
             Mention(
                 organization_id=note.organization_id, note_id=note.id, task_id=note.task_id, user_id=user_id,
-                username=wanted[user_id], read_at=now if user_id == by.id else None,
+                username=wanted[user_id],
             )
         )  # fmt: skip
     db.session.flush()
+    take_back(Kind.MENTION, note.id, gone)
+    tell(
+        item(note.organization_id, user_id, Kind.MENTION, note.id, f"{by.name}: {note.text}",
+             f"/tasks/{task.uuid}?tab=notes", now)
+        for user_id in new - {by.id}
+    )  # fmt: skip
 
 
 def forget(note: Note) -> None:
-    for mention in _of(note.id):
+    known = _of(note.id)
+    for mention in known:
         db.session.delete(mention)
+    take_back(Kind.MENTION, note.id, [mention.user_id for mention in known])
 
 
 def read(note: Note, by: Actor, now: datetime) -> None:
-    mine = sa.update(Mention).where(Mention.note_id == note.id, Mention.user_id == by.id, Mention.read_at.is_(None))
-    db.session.execute(mine.values(read_at=now), execution_options={"synchronize_session": False})
+    news.read(by.id, now, News.kind == Kind.MENTION, News.subject_id == note.id)
     events.touch(note.organization_id)
 
 
@@ -81,10 +93,10 @@ def waiting_for(user_id: int | None, most: int) -> Sequence[Call]:
     """Unread notes that name a person, the newest first."""
     unread = (
         sa.select(Note, Task)
-        .join(Mention, Mention.note_id == Note.id)
-        .join(Task, Task.id == Mention.task_id)
-        .where(Mention.user_id == user_id, Mention.read_at.is_(None), Task.deleted_at.is_(None))
-        .order_by(Mention.id.desc())
+        .join(News, News.subject_id == Note.id)
+        .join(Task, Task.id == Note.task_id)
+        .where(News.user_id == user_id, News.kind == Kind.MENTION, News.read_at.is_(None), Task.deleted_at.is_(None))
+        .order_by(News.id.desc())
     )
     found = db.session.execute(unread.limit(most)).all()
     named = named_in(note for note, _ in found)

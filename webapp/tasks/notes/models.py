@@ -44,12 +44,12 @@ class NoteRevision(OrgScoped, Base):
 
 
 class Mention(OrgScoped, Base):
-    """A note names a person with `@`, until they have read it something that waits for them."""
+    """A note names a person with `@`. Whether they have read it is told by their news."""
 
     __tablename__ = "note_mention"
     __table_args__ = (
         sa.UniqueConstraint("note_id", "user_id"),
-        sa.Index("ix_note_mention_user", "user_id", "read_at", "id"),
+        sa.Index("ix_note_mention_user", "user_id", "task_id"),
     )
 
     id: Mapped[int] = mapped_column(BigKey, primary_key=True, autoincrement=True)
@@ -57,4 +57,3 @@ class Mention(OrgScoped, Base):
     task_id: Mapped[int] = mapped_column(sa.BigInteger)
     user_id: Mapped[int] = mapped_column(sa.ForeignKey("user.id", ondelete="CASCADE"))
     username: Mapped[str] = mapped_column(sa.String(64))  # as the note has it
-    read_at: Mapped[datetime | None]

@@ -34,7 +34,7 @@ def index() -> str:
 
 
 @bp.post("/targets")
-@requires(Permission.TASKS_COMMAND)
+@requires(Permission.TASKS_COMMAND, reading=True)
 def targets() -> Response:
     """Whom the form means now; nothing runs."""
     context = _form(request.form)
