@@ -194,7 +194,7 @@ function keepOwnRoot({ fragment, target, swapSpec }, ctx) {
   vanishes under the pointer. Rows that newer ones pushed off the end of the page just go.
 */
 function carryOver({ fragment, target }, silent) {
-  const rows = $$('tr[id]', target), kept = row => row && fragment.getElementById(row.id)
+  const rows = $$('tr[id]:not(.group)', target), kept = row => row && fragment.getElementById(row.id)
   const pushed = $$('tr[id]', fragment).some(row => !byId(row.id))
   const end = pushed ? rows.findLastIndex(kept) : rows.length
   rows.forEach((row, at) => {

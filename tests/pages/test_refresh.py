@@ -139,3 +139,27 @@ def test_pausing_is_announced_and_remembered(tasks: Page) -> None:
     expect(tasks.locator("#status")).to_have_text("Live updates paused")
     tasks.reload()
     expect(tasks.locator("#live")).to_have_value("0")
+
+
+def test_single_tasks_in_groups_keep_it_all_too_and_follow_the_tail(app: Flask, cast: Cast, tasks: Page) -> None:
+    tasks.locator("#group summary").click()
+    tasks.get_by_role("link", name="By agent").click()
+    expect(tasks.locator("#tasks .group").first).to_be_visible()
+    tasks.locator(".sizes a", has_text="100").click()
+    tasks.wait_for_url("**/tasks?group_by=agent&per=100")
+    failed = task(app, Task.status == "failed")
+    tasks.locator("input[name=ids]").nth(2).check()
+    tasks.locator(f"#m-{failed}").click()
+    expect(tasks.locator(f"#peek-{failed}")).to_be_visible()
+    before = tasks.evaluate(STATE)
+    cancel_one(app, tasks)
+    assert tasks.evaluate(STATE) == before
+    new = change(app, lambda: made.task(cast.acme).uuid)
+    poll(tasks)
+    expect(tasks.locator("#new-tasks")).to_be_visible()
+    tasks.locator("[data-none]").click()
+    tasks.locator(f"#m-{failed}").click()
+    tasks.locator("#tail").check()
+    tasks.evaluate("scrollTo(0, 0)")
+    poll(tasks)
+    expect(tasks.locator(f"#t-{new}")).to_be_visible()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from urllib.parse import parse_qsl
 
 import pytest
@@ -15,7 +16,7 @@ from webapp import clock
 from webapp.agents.models import AgentTag
 from webapp.db import db
 from webapp.tasks import queries
-from webapp.tasks.lists import filters, matching
+from webapp.tasks.lists import filters, matching, singles
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 
@@ -51,10 +52,25 @@ def test_each_way_finds_what_the_conditions_say(tasks: list[Task], monkeypatch: 
         assert queries.count(chosen) == len(expected), query
         batches = list(dict.fromkeys(task.batch_id for task in reversed(expected)))
         assert [line.batch.id for line in queries.page(chosen, 50).lines] == sorted(batches, reverse=True), query
+        newest = sorted(((task.batch_id, task.id) for task in expected), reverse=True)
+        assert list(singly(chosen)) == [task_id for _, task_id in newest], query
 
 
 def test_what_matches_nothing_is_known_at_once(tasks: list[Task]) -> None:
     assert matching.in_order(Filter(owner=("nobody",), status=("failed",))) == []
+
+
+def singly(chosen: Filter) -> Iterator[int]:
+    """Page by page, there and back."""
+    page = singles.page(chosen, "none", 2)
+    while True:
+        ids = [task.id for group in page.groups for task in group.tasks]
+        yield from ids
+        if page.older is None:
+            return
+        older = singles.page(chosen, "none", 2, after=page.older)
+        assert singles.page(chosen, "none", 2, before=older.newer).groups == page.groups
+        page = older
 
 
 def plainly(chosen: Filter) -> list[Task]:

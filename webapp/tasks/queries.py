@@ -41,7 +41,7 @@ COLUMNS = (
     TARGET, Task.agent_name, Task.status, Task.trigger, Task.retry_number, Task.max_retries, Task.original_task_id,
     Task.latest, Task.created_at, Task.started_at, Task.ended_at, Task.cancel_requested_at, Task.exit_code, Task.outcome,
     Task.reason, ERROR, Task.late, Task.progress, Task.progress_text, Task.note_count, Task.created_by,
-    Task.unreachable_at, Task.deleted_at,
+    Task.unreachable_at, Task.deleted_at, Task.plugin_id,
 )  # fmt: skip
 NAMES = [column.key for column in COLUMNS]
 COUNTED = (Task.deleted_at.is_(None), Task.latest.is_(True))
@@ -80,6 +80,9 @@ class Row(Answers):
     Two with the same values are equal, so that what was made of one can be kept for the other.
     """
 
+    type: str
+    batch_id: int
+    plugin_id: str | None
     target_text: str | None
 
     def __init__(self, values: Sequence[Any]) -> None:
@@ -139,11 +142,35 @@ class Line:
         return " · ".join(f"{number} {label}" for number, label in told if number)
 
 
+class Group(NamedTuple):
+    """Single tasks of one agent or plugin, with the filter that selects these; without a name, simply tasks."""
+
+    name: str
+    key: str
+    value: str
+    tasks: list[Row]
+
+
 @dataclass
 class Page:
+    """Batches, or groups of single tasks."""
+
     lines: list[Line] = field(default_factory=list)
-    newer: int | None = None  # cursor of the page with newer batches
+    groups: list[Group] = field(default_factory=list)
+    newer: int | None = None  # cursor of the page with newer ones
     older: int | None = None
+
+    @property
+    def newest(self) -> int:
+        """The batch that stands first, or 0."""
+        if self.groups:
+            return self.groups[0].tasks[0].batch_id
+        return self.lines[0].batch.id if self.lines else 0
+
+    def failed_since(self, moment: datetime) -> int:
+        tasks = (task for group in self.groups for task in group.tasks)
+        failed = [line.batch.created_at for line in self.lines if line.failed]
+        return sum(created > moment for created in [*failed, *(t.created_at for t in tasks if t.status in BAD)])
 
 
 def by_uuid(uuid: str) -> Task | None:

@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from webapp.tasks.lists.filters import KEYS, PEOPLE, SYNONYMS, quoted
 
 SIZES = (25, 50, 100)
+GROUPINGS = ("batch", "none", "agent", "plugin")
 SPAN = re.compile(r"\d+\s*[smhdw]?", re.I)
 SAID = re.compile(r"(?:^|\s)(?:since|until):\d+[smhdw]?(?:\s|$)", re.I)
 MINE = re.compile(r":\"?me\b", re.I)
@@ -25,6 +26,7 @@ Pairs = tuple[tuple[str, str], ...]
 class Address:
     filters: Pairs = ()
     per: int = SIZES[0]
+    group_by: str = GROUPINGS[0]
     after: int | None = None  # the page of older ones
     before: int | None = None  # the page of newer ones
     seen: int | None = None  # a poll says so: the newest that it has shown, or 0
@@ -33,12 +35,27 @@ class Address:
     def of(cls, args: MultiDict[str, str]) -> Address:
         per = args.get("per", type=int)
         places = {name: args.get(name, type=int) for name in ("after", "before", "seen")}
-        return cls(_filters(args), per if per in SIZES else SIZES[0], **places)
+        group_by = args.get("group_by", "")
+        group_by = group_by if group_by in GROUPINGS else GROUPINGS[0]
+        return cls(_filters(args), per if per in SIZES else SIZES[0], group_by, **places)
 
     @property
     def query(self) -> str:
         """The filters alone: what "all that match" means."""
         return _encoded(self.filters)
+
+    @property
+    def view(self) -> str:
+        """What is kept under a name: the filters, and how their tasks are grouped."""
+        return _encoded([*self.filters, *self._grouping])
+
+    @property
+    def in_batches(self) -> bool:
+        return self.group_by == GROUPINGS[0]
+
+    @property
+    def _grouping(self) -> Pairs:
+        return () if self.in_batches else (("group_by", self.group_by),)
 
     @property
     def by_the_clock(self) -> bool:
@@ -57,7 +74,7 @@ class Address:
 
     def url(self, path: str = "/tasks", **more: int | str) -> str:
         """The first page, unless `after`, `before` or `seen` say otherwise."""
-        pairs = [*self.filters, *((("per", str(self.per)),) if self.per != SIZES[0] else ())]
+        pairs = [*self.filters, *self._grouping, *((("per", str(self.per)),) if self.per != SIZES[0] else ())]
         query = _encoded([*pairs, *((name, str(value)) for name, value in more.items())])
         return f"{path}?{query}" if query else path
 
@@ -69,6 +86,14 @@ class Address:
     def sizes(self, path: str = "/tasks") -> list[tuple[int, str, bool]]:
         """For the pager: each size, its address, whether it is the present one."""
         return [(size, replace(self, per=size).url(path), size == self.per) for size in SIZES]
+
+    def groupings(self) -> list[tuple[str, str, bool]]:
+        """For the menu: each way to group, its address, whether it is the present one."""
+        return [(by, replace(self, group_by=by).url(), by == self.group_by) for by in GROUPINGS]
+
+    def of_group(self, key: str, value: str) -> str:
+        """The tasks of one group alone."""
+        return replace(self, filters=tuple(sorted({*self.filters, (key, value)}))).url()
 
     def without(self, name: str, value: str) -> Address:
         return replace(self, filters=tuple(pair for pair in self.filters if pair != (name, value)))

@@ -18,8 +18,18 @@ Place = tuple[int, int]  # batch and task: where a piece of the list begins
 
 def newest(chosen: Filter, limit: int, after: Place | None = None) -> list[Task]:
     """In the order of the lists' own indexes."""
-    found = {place for part in in_order(chosen) for place in _places(part, limit, after)}
-    return at(sorted(found, reverse=True)[:limit])
+    return at(beyond(chosen, limit, after))
+
+
+def beyond(
+    chosen: Filter, limit: int, after: Place | None = None, before: Place | None = None, *, latest: bool = False
+) -> list[Place]:
+    """The next places after one, or those before it; whichever, the newest first. `latest`: of each chain one attempt."""
+    also = [Task.latest.is_(True)] if latest else []
+    parts = [part._replace(conditions=[*part.conditions, *also]) for part in in_order(chosen)]
+    found = {place for part in parts for place in _places(part, limit, after, before)}
+    nearest = sorted(found, reverse=before is None)[:limit]
+    return nearest if before is None else nearest[::-1]
 
 
 def at(places: Sequence[Place]) -> list[Task]:
@@ -38,7 +48,7 @@ def ticked(values: Iterable[str], limit: int) -> list[str]:
     return list(found)
 
 
-def places(uuids: Sequence[str]) -> list[Place]:
+def places_of(uuids: Sequence[str]) -> list[Place]:
     """Where those that can be seen stand, in the order of lists."""
     found: list[Place] = []
     for begin in range(0, len(uuids), 500):
@@ -70,10 +80,14 @@ def events_of(task: Task) -> sa.Select[Event]:
     return sa.select(Event).where(Event.subject == "task", Event.subject_id == task.id)
 
 
-def _places(part: Part, limit: int, after: Place | None) -> list[Place]:
+def _places(part: Part, limit: int, after: Place | None, before: Place | None) -> list[Place]:
     rows = sa.select(Task.batch_id, Task.id).where(*part.conditions)
-    if after is not None:
+    order = (part.key.desc(), Task.id.desc())
+    if before is not None:
+        batch_id, task_id = before
+        rows = rows.where(part.key >= batch_id, sa.or_(Task.batch_id > batch_id, Task.id > task_id))
+        order = (part.key.asc(), Task.id.asc())
+    elif after is not None:
         batch_id, task_id = after
         rows = rows.where(part.key <= batch_id, sa.or_(Task.batch_id < batch_id, Task.id < task_id))
-    ordered = rows.order_by(part.key.desc(), Task.id.desc()).limit(limit)
-    return [(batch_id, task_id) for batch_id, task_id in db.session.execute(ordered)]
+    return [(batch_id, task_id) for batch_id, task_id in db.session.execute(rows.order_by(*order).limit(limit))]

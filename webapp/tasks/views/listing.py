@@ -1,4 +1,4 @@
-"""The list of tasks: batches, newest first, by the filters of the address."""
+"""The list of tasks: batches or single tasks, newest first, by the filters of the address."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.schedules import queries as schedules
 from webapp.tasks import queries
-from webapp.tasks.lists import columns, filters, menus, saved
+from webapp.tasks.lists import columns, filters, menus, saved, singles
 from webapp.tasks.lists.address import Address
 from webapp.tasks.lists.filters import Filter, FilterError
 from webapp.tasks.models import Batch
@@ -83,14 +83,25 @@ def _index(address: Address) -> Response:
 
 def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
     upto = address.seen or None
-    page = queries.page(chosen, address.per, address.after, address.before, upto)
+    page, new = _page(address, chosen, upto), _new(address, chosen, upto)
     kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
     total, capped = queries.total(chosen, kept, COUNTED)
-    seen = upto or (page.lines[0].batch.id if page.lines and not (address.after or address.before) else 0)
+    seen = upto or (0 if address.after or address.before else page.newest)
     return _around(address, page, kept) | {
         "total": total, "capped": capped, "seen": seen,
-        "new": queries.newer_than(chosen, upto, 99) if upto else 0, "failed": _failed(page),
+        "new": new, "failed": page.failed_since(clock.now() - FRESH),
     }  # fmt: skip
+
+
+def _page(address: Address, chosen: Filter, upto: int | None) -> Page:
+    place = (address.per, address.after, address.before, upto)
+    return queries.page(chosen, *place) if address.in_batches else singles.page(chosen, address.group_by, *place)
+
+
+def _new(address: Address, chosen: Filter, upto: int | None) -> int:
+    if not upto:
+        return 0
+    return (queries if address.in_batches else singles).newer_than(chosen, upto, 99)
 
 
 def _around(address: Address, page: Page, kept: dict[str, int], message: str = "") -> dict[str, Any]:
@@ -133,8 +144,3 @@ def _refused(address: Address, error: FilterError) -> Response:
         "failed": 0,
     }
     return htmx.page("tasks/index.html", "tasks/index.html", 422, **nothing)
-
-
-def _failed(page: Page) -> int:
-    since = clock.now() - FRESH
-    return sum(1 for line in page.lines if line.failed and line.batch.created_at > since)

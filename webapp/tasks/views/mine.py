@@ -54,7 +54,7 @@ def save_view() -> Response | tuple[str, int]:
             address, name, shared, pinned, _("Enter a name of at most %(longest)s letters", longest=LONGEST)
         ), 422
     organization_id = _where(shared)
-    saved.save(name, address.query, shared, organization_id, principal.id or 0, principal.actor, clock.now(), pinned)
+    saved.save(name, address.view, shared, organization_id, principal.id or 0, principal.actor, clock.now(), pinned)
     db.session.commit()
     return htmx.moved(address.url(), _("%(name)s is saved", name=name))
 
@@ -64,7 +64,7 @@ def save_view() -> Response | tuple[str, int]:
 def open_with() -> Response:
     """What the menu's Tasks leads to, for this person."""
     address = Address.of(MultiDict(parse_qsl(request.form.get("query", "")[:2000])))
-    lifecycle.prefer(db.session.get_one(User, principal.id), {"tasks": address.query})
+    lifecycle.prefer(db.session.get_one(User, principal.id), {"tasks": address.view})
     db.session.commit()
     return htmx.moved(address.url(), _("Tasks opens with this from now on"))
 
