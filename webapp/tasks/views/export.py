@@ -48,7 +48,7 @@ def export_selected(form: str) -> Response:
     if request.form.get("scope") == "matching":
         chosen = _meant(MultiDict(parse_qsl(request.form.get("query", ""))))
         return _file(form, _matching(chosen, _seen()))
-    places = rows.places(rows.ticked(request.form.getlist("ids"), MOST))
+    places = rows.places_of(rows.ticked(request.form.getlist("ids"), MOST))
     return _file(form, _selected(places, _seen())) if places else htmx.refused(_("Nothing is selected"), here())
 
 

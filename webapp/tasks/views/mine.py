@@ -49,7 +49,7 @@ def save_view() -> Response | tuple[str, int]:
     address = Address.of(MultiDict(request.form))
     name = " ".join(request.form.get("name", "").split())
     shared, pinned = "shared" in request.form, "pinned" in request.form
-    if not 1 <= len(name) <= LONGEST or len(address.query) > 2000:
+    if not 1 <= len(name) <= LONGEST or len(address.view) > 2000:
         return _form(
             address, name, shared, pinned, _("Enter a name of at most %(longest)s letters", longest=LONGEST)
         ), 422
