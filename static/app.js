@@ -20,6 +20,9 @@ const rest = el => (el ?? byId('main')).focus({ preventScroll: true })
 const setText = (el, text) => { if (el && el.textContent !== text) el.textContent = text }
 const locale = root.lang === 'en' ? 'en-GB' : root.lang
 const count = n => n.toLocaleString(locale)
+/* Texts are English; a page in another language brings their translations. */
+const words = JSON.parse(byId('dialogs').dataset.words ?? '{}')
+const _ = globalThis._ = (text, values) => (words[text] ?? text).replace(/{(\w+)}/g, (hole, name) => values[name])
 
 function say(text) {
   byId('status').textContent = ''
@@ -104,7 +107,7 @@ hear('htmx:finally:request', ({ detail: { ctx } }) => {
 hear('htmx:after:request', event => isPoll(event.detail.ctx) ? polled(event) : answered(event.detail.ctx))
 hear('htmx:error', ({ detail: { ctx } }) => {
   if (isPoll(ctx)) pollFailed()
-  else if (ctx) toast({ tone: 'danger', text: 'The server did not answer. Look at the list before you try again.' })
+  else if (ctx) toast({ tone: 'danger', text: _('The server did not answer. Look at the list before you try again.') })
 })
 
 function polled(event) {
@@ -113,7 +116,7 @@ function polled(event) {
   if (response.status === 401) return sessionOver(event)
   if (response.status === 404) {
     el.removeAttribute('data-live')
-    return notice('gone', 'warning', 'This was deleted while you were looking at it.')
+    return notice('gone', 'warning', _('This was deleted while you were looking at it.'))
   }
   if (response.status >= 400) return pollFailed()
   fails = 0
@@ -126,9 +129,9 @@ function pollFailed() {
   plan()
   if (fails < 2) return
   const at = new Date(lastAnswer).toLocaleTimeString(locale, { hour: '2-digit', minute: '2-digit' })
-  const again = make('button', { type: 'button' }, 'Retry now')
+  const again = make('button', { type: 'button' }, _('Retry now'))
   again.onclick = refresh
-  notice('poll', 'warning', `Updates stopped at ${at}. The server cannot be reached. Trying again in ${Math.round(pause() / 1000)} s.`, again)
+  notice('poll', 'warning', _('Updates stopped at {at}. The server cannot be reached. Trying again in {n} s.', { at, n: Math.round(pause() / 1000) }), again)
 }
 
 /* Typed text must survive, so a poll never leads away: it says so and stops. */
@@ -137,12 +140,12 @@ function sessionOver(event) {
   signedOut = true
   clearTimeout(timer)
   const next = encodeURIComponent(location.pathname + location.search)
-  notice('session', 'warning', 'You were signed out. Your text is kept on this page.', make('a', { href: `/login?next=${next}` }, 'Sign in to continue'))
+  notice('session', 'warning', _('You were signed out. Your text is kept on this page.'), make('a', { href: `/login?next=${next}` }, _('Sign in to continue')))
 }
 
 function answered({ response, hx, sourceElement: el }) {
   if (response.status < 300) {
-    document.title = document.title.replace('Error: ', '')
+    document.title = document.title.replace(_('Error: '), '')
     for (const area of $$('[data-draft]', el)) sessionStorage.removeItem(draftKey(area))
     const bar = el.form ?? el
     if (bar.matches('[data-bulk]')) bulkDone(bar)
@@ -153,8 +156,8 @@ function answered({ response, hx, sourceElement: el }) {
 
 /* For answers that bring no words of their own: a proxy's, or of a server that is just stopping. */
 function refusal({ status, headers }) {
-  if (status < 500) return 'Not done: this is gone, or it changed, or your role does not allow it. Reload the page.'
-  return `Something failed on our side. Nothing was changed. Reference ${headers.get('X-Request-Id')?.slice(0, 8) ?? 'none'}`
+  if (status < 500) return _('Not done: this is gone, or it changed, or your role does not allow it. Reload the page.')
+  return _('Something failed on our side. Nothing was changed. Reference {id}', { id: headers.get('X-Request-Id')?.slice(0, 8) ?? '–' })
 }
 
 function notice(name, tone, text, action) {
@@ -203,7 +206,7 @@ function carryOver({ fragment, target }, silent) {
     if (row.matches('.x')) before?.after(row.cloneNode())
     else if (silent && at < end && !tailing()) {
       const gone = row.cloneNode(true)
-      for (const el of [gone, ...$$('.c-main .two', gone)]) el.dataset.gone = 'No longer matches'
+      for (const el of [gone, ...$$('.c-main .two', gone)]) el.dataset.gone = _('No longer matches')
       before ? before.after(gone) : $('tbody', fragment)?.prepend(gone)
     }
   })
@@ -228,7 +231,7 @@ hear('htmx:after:swap', ({ detail: { ctx } }) => {
 
 function refused(target) {
   $('.errors', target)?.focus()
-  if (!document.title.startsWith('Error: ')) document.title = `Error: ${document.title}`
+  if (!document.title.startsWith(_('Error: '))) document.title = _('Error: ') + document.title
 }
 
 /* What lives in this tab is put back after every swap and load. */
@@ -274,11 +277,12 @@ function showSelection(form) {
   }
   n ? form.dataset.n = n : form.removeAttribute('data-n')
   const outside = all ? 0 : n - weigh(boxes.filter(box => box.checked).map(box => box.value))
-  setText($('[data-count]', form), n ? `${count(n)}${all && capped(form) ? '+' : ''} selected${outside ? `, ${outside} not on this page` : ''}` : '')
+  const said = outside ? _('{n} selected, {outside} not on this page', { n: count(n), outside }) : _('{n} selected', { n: count(n) + (all && capped(form) ? '+' : '') })
+  setText($('[data-count]', form), n ? said : '')
   const more = $('[data-all]', form)
   if (!more) return
   more.hidden = all || !ticked || ticked < boxes.length || totalOf(form) <= n && !capped(form)
-  setText(more, `Select all ${count(totalOf(form))}${capped(form) ? '+' : ''} that match`)
+  setText(more, _('Select all {n} that match', { n: count(totalOf(form)) + (capped(form) ? '+' : '') }))
 }
 
 function tickBoxes(form, boxes, yes) {
@@ -327,7 +331,7 @@ function openRow(button, yes) {
   button.setAttribute('aria-expanded', yes)
   if (!yes) return byId(id)?.remove()
   if (byId(id)) return
-  row.after(make('tr', { id, class: 'x', 'hx-morph-skip': '' }, make('td', { colspan: row.cells.length }, 'Loading…')))
+  row.after(make('tr', { id, class: 'x', 'hx-morph-skip': '' }, make('td', { colspan: row.cells.length }, _('Loading…'))))
   button.setAttribute('aria-controls', id)
   fill(button)
 }
@@ -335,7 +339,7 @@ function openRow(button, yes) {
 async function fill(button) {
   const cell = byId(below(button)).firstElementChild
   await htmx.ajax('GET', button.dataset.expand, { source: cell, target: cell, swap: 'innerMorph' })
-  if (!cell.childElementCount) setText(cell, 'This could not be loaded. Close it and open it again.')
+  if (!cell.childElementCount) setText(cell, _('This could not be loaded. Close it and open it again.'))
 }
 
 function restoreRows() {
@@ -402,16 +406,16 @@ function tellSeconds() {
 
 /* ---- Messages ---- */
 
-function toast({ text, tone = 'info', undo, href, label = 'Show' }) {
+function toast({ text, tone = 'info', undo, href, label = _('Show') }) {
   const button = (content, attributes, act) => {
     const el = make('button', { type: 'button', class: 'btn small', ...attributes }, content)
     el.onclick = () => { box.remove(); act?.(); rest() }
     return el
   }
   const box = make('div', { class: 'toast', 'data-tone': tone, tabindex: -1 }, sign(tone), make('p', {}, text),
-    undo && button('Undo', {}, () => post(undo.url, { token: undo.token })),
+    undo && button(_('Undo'), {}, () => post(undo.url, { token: undo.token })),
     href && make('a', { class: 'btn small', href }, label),
-    button(icon('close'), { class: 'btn quiet small square', 'aria-label': 'Close' }))
+    button(icon('close'), { class: 'btn quiet small square', 'aria-label': _('Close') }))
   // Lifted above an open dialog each time: the top layer is ordered by who came last.
   const region = byId('toasts')
   region.hidePopover?.()
@@ -477,12 +481,12 @@ function openDialog(dialog) {
 }
 
 async function leave(dialog) {
-  if (dialog.dataset.typed !== undefined && !await ask({ title: 'Leave without saving?', text: 'What you typed here will be lost.', yes: 'Leave' })) return
+  if (dialog.dataset.typed !== undefined && !await ask({ title: _('Leave without saving?'), text: _('What you typed here will be lost.'), yes: _('Leave') })) return
   delete dialog.dataset.typed
   dialog.close()
 }
 
-function ask({ title, text = '', yes = 'Continue', type = '' }) {
+function ask({ title, text = '', yes = _('Continue'), type = '' }) {
   const dialog = byId('confirm'), word = byId('confirm-word'), button = byId('confirm-yes')
   setText(byId('confirm-title'), title)
   setText(byId('confirm-text'), text)
@@ -510,7 +514,7 @@ hear('click', async event => {
   const fill = text => text.replace('{n}', count(n))
   const [title, ...text] = fill(el.dataset.confirm).split('\n')
   const type = el.dataset.type ?? (n > 100 ? String(n) : '')
-  if (!await ask({ title, text: text.join(' '), yes: fill(el.dataset.yes ?? 'Continue'), type })) return
+  if (!await ask({ title, text: text.join(' '), yes: fill(el.dataset.yes ?? _('Continue')), type })) return
   agreed = el
   el.click()
 }, true)
@@ -549,7 +553,7 @@ on('click', '[data-fold]', () => {
 
 on('click', '[data-copy]', async (event, button) => {
   const text = button.dataset.copy || byId(button.dataset.from).textContent
-  say(await copy(text, button) ? 'Copied' : 'Press Ctrl+C to copy')
+  say(await copy(text, button) ? _('Copied') : _('Press Ctrl+C to copy'))
   turn(button, 'check')
   setTimeout(() => turn(button, 'copy'), 2000)
 })
@@ -617,7 +621,7 @@ const KEYS = {
     $(':is(a, button)', menu ?? $('.pagehead .actions') ?? undefined)?.focus()
   },
   m: () => { const text = byId('note-text'); text ? text.focus() : byId('tab-notes')?.click() },
-  p: () => { const pick = byId('live'); pick.value = period() ? 0 : 10; pick.dispatchEvent(new Event('change', { bubbles: true })); say(period() ? 'Live updates on' : 'Live updates paused') },
+  p: () => { const pick = byId('live'); pick.value = period() ? 0 : 10; pick.dispatchEvent(new Event('change', { bubbles: true })); say(period() ? _('Live updates on') : _('Live updates paused')) },
   t: () => byId('toasts').lastElementChild?.focus(),
 }
 

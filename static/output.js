@@ -37,9 +37,9 @@ function follow(log, yes) {
   const mark = $(`[data-follow="${log.id}"]`), resume = $('.resume', log)
   mark.hidden = !isLive(log)
   mark.toggleAttribute('data-on', yes)
-  mark.lastElementChild.textContent = yes ? 'Following' : 'Paused'
+  mark.lastElementChild.textContent = yes ? _('Following') : _('Paused')
   resume.hidden = yes || !isLive(log)
-  $('span', resume).textContent = log.missed ? `Resume · ${log.missed.toLocaleString()} new` : 'Resume following'
+  $('span', resume).textContent = log.missed ? _('Resume · {n} new', { n: log.missed.toLocaleString() }) : _('Resume following')
 }
 
 on('click', '.resume button', (event, button) => {
@@ -57,7 +57,7 @@ on('log:next', '[data-log]', ({ detail }, log) => {
   }
   if (detail.done) {
     log.removeAttribute('data-live')
-    byId('status').textContent = detail.text ?? 'Finished'
+    byId('status').textContent = detail.text ?? _('Finished')
   }
   follow(log, log.following || atEnd(log))
 })
@@ -163,7 +163,7 @@ function hitsIn(node) {
 
 function goToHit(step) {
   if (hits.length) hit = (hit + step + hits.length) % hits.length
-  for (const el of $$('.find output')) el.textContent = hits.length ? `${hit + 1}/${hits.length}` : word && 'None'
+  for (const el of $$('.find output')) el.textContent = hits.length ? `${hit + 1}/${hits.length}` : word && _('None')
   show('found', hits.slice(hit, hit + 1))
   if (hits[hit]) reveal(hits[hit].startContainer.parentElement.closest('.l'))
 }

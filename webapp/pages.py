@@ -59,6 +59,7 @@ def init(app: Flask) -> None:
     app.jinja_env.globals.update(
         _=language.in_template, gettext=language.block, ngettext=language.counted_in_template, language=language.current
     )
+    app.jinja_env.globals["script_words"] = script_words
     app.jinja_env.globals.update(Permission=Permission, asset=asset, bell=bell, can=can, csrf_token=csrf_token, version=VERSION)
     app.jinja_env.filters.update(iso=clock.iso, size=size, thousands=thousands)
     app.context_processor(context)
@@ -150,6 +151,18 @@ def favicon() -> Response:
     if not (STATIC / "favicon-ok.svg").exists():
         raise NotFound
     return static("favicon-ok.svg")
+
+
+@cache
+def script_texts() -> list[str]:
+    """What the scripts say."""
+    scripts = "".join(path.read_text() for path in STATIC.glob("*.js"))
+    return sorted(set(re.findall(r"\b_\('([^'\\]+)'", scripts)))
+
+
+def script_words() -> dict[str, str]:
+    """A page in another language than English carries them: scripts have no catalogue."""
+    return {text: _(text) for text in script_texts()}
 
 
 @cache
