@@ -83,7 +83,8 @@ def _page(problem: Problem) -> Response:
         heading=problem.title,
         text=problem.detail,
         reference=reference() if problem.status >= 500 else "",
-        pinned=list,  # none: the session may be what has failed
+        pinned=list,  # none, as on the bell: the session may be what has failed
+        unread=int,
     )
     return make_response(page, problem.status)
 
