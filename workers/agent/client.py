@@ -265,7 +265,7 @@ def _sorted(response: http.client.HTTPResponse, content: bytes) -> Reply:
     refusal = _refusal(body)
     retry_after = _number(headers.get("Retry-After")) or (refusal.retry_after_s if refusal else None)
     if refusal is None or status in (408, 425, 429) or status >= 500:
-        text = f"{status} {response.reason}" if refusal is None else f"{status} {refusal.code}"
+        text = f"{status} {response.reason}" if refusal is None else f"{status} {refusal.code}: {refusal.detail}"
         raise Transient(text, refusal, retry_after)
     if status == 401:
         raise NotAllowed(refusal.detail or refusal.code, refusal)
