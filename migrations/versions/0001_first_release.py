@@ -255,6 +255,7 @@ def upgrade() -> None:
         sa.Column("note", sa.String(length=300), nullable=False),
         sa.Column("tags", Json, nullable=False),
         sa.Column("network", sa.String(length=64), nullable=False),
+        sa.Column("approval", sa.Boolean(), nullable=False),
         sa.Column("max_uses", sa.Integer(), nullable=False),
         sa.Column("uses", sa.Integer(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),

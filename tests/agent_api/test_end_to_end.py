@@ -5,6 +5,7 @@ One server and one agent see all of it: to start them costs more than all that t
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,7 @@ def server(app: Any, settings: Settings, tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def host(server: Server, session: Session, cast: Cast, tmp_path: Path) -> Iterator[Host]:
-    text, _ = enrolment.create_token(cast.acme, SYSTEM, clock.now())
+    text, _ = enrolment.create_token(cast.acme, SYSTEM, clock.now(), approval=True)
     session.commit()
     made = Host(server, tmp_path, text)
     yield made
@@ -74,11 +75,23 @@ def becomes(session: Session, task: Task, *statuses: str) -> None:
 def test_what_an_agent_lives_through(
     server: Server, host: Host, agent: Agent, session: Session, settings: Settings, tmp_path: Path
 ) -> None:
+    it_waits_until_it_is_approved(host, agent, session)
     a_command_runs_to_its_end(agent, session, settings)
     a_signed_test_runs_to_its_outcome(agent, session, settings)
     a_stop_reaches_what_left_its_session(agent, session, tmp_path)
     a_restart_of_the_server_fails_nothing(server, agent, session, settings, tmp_path)
     a_revoked_agent_stops(host, agent, session)
+
+
+def it_waits_until_it_is_approved(host: Host, agent: Agent, session: Session) -> None:
+    task = command(session, agent, "true")
+    status = host.work / "status.json"
+    until(lambda: status.exists() and json.loads(status.read_text())["paused"], PATIENCE)
+    session.refresh(task)
+    assert task.status == "pending"
+    lifecycle.approve(agent, SYSTEM, clock.now())
+    session.commit()
+    becomes(session, task, "completed")
 
 
 def a_command_runs_to_its_end(agent: Agent, session: Session, settings: Settings) -> None:

@@ -17,6 +17,7 @@ from tests.tasks import made
 from webapp import clock, queue
 from webapp.agents import beats, facts, lifecycle, quiet, sweep
 from webapp.agents.models import Agent
+from webapp.agents.states import State
 from webapp.db import db
 from webapp.events import SYSTEM
 from webapp.library.signing import Signing
@@ -185,6 +186,20 @@ def test_a_pause_is_told_at_once(idle: Caller, agent: Agent, session: Session, c
     for _ in range(2):
         assert idle.beat().json["settings"]["paused"] is True
         assert idle.claim().status_code == 204
+
+
+def test_one_that_is_not_approved_is_told_to_wait_until_it_is(idle: Caller, agent: Agent, session: Session) -> None:
+    agent.state = State.UNAPPROVED
+    facts.changed(agent.id)
+    session.commit()
+    for _ in range(2):
+        assert idle.beat().json["settings"]["paused"] is True
+        answer = idle.claim()
+        assert (answer.status_code, answer.json["detail"]) == (403, "This agent waits for approval by an admin")
+    lifecycle.approve(agent, SYSTEM, clock.now())
+    session.commit()
+    assert idle.beat().json["settings"]["paused"] is False
+    assert idle.claim().status_code == 204
 
 
 def test_a_key_that_was_replaced_opens_nothing(idle: Caller) -> None:

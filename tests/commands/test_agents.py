@@ -47,6 +47,15 @@ def test_they_are_tagged_and_switched(admin: Muster, cast: Cast) -> None:
     assert admin("agents", "rotate", "web-1").stdout == "web-1 is asked to change its key\n"
 
 
+def test_one_that_waits_is_approved_or_refused(admin: Muster, cast: Cast) -> None:
+    for name in ("new-1", "new-2"):
+        made.agent(cast.acme, name, state="unapproved")
+    assert len(admin("agents", "--state", "unapproved").stdout.splitlines()) == 2
+    assert admin("agents", "approve", "new-1").stdout == "new-1 is active\n"
+    assert admin("agents", "refuse", "new-2", "-r", "Not ours").stdout == "new-2 is decommissioned\n"
+    assert admin("agents", "approve", "new-1").stderr == "Error: new-1 is active\n"
+
+
 def test_what_cannot_be_undone_is_asked(admin: Muster, cast: Cast) -> None:
     made.agent(cast.acme, "web-1")
     assert admin("agents", "decommission", "web-1", stdin="n\n").returncode == 1
@@ -67,7 +76,9 @@ def test_a_name_that_means_nobody_or_several(admin: Muster, muster: Muster, cast
 
 
 def test_a_token_is_printed_alone_and_listed_without_its_secret(admin: Muster, api: Api, muster: Muster) -> None:
-    made_one = admin("enrolment-token", "create", "-t", "web", "-t", "prod", "--uses", "2", "--expires", "12h")
+    made_one = admin(
+        "enrolment-token", "create", "-t", "web", "-t", "prod", "--uses", "2", "--expires", "12h", "--approval"
+    )
     token = made_one.stdout.removesuffix("\n")
     assert made_one.returncode == 0 and token.startswith("enr_") and "\n" not in token
     answer = enrol(api("admin").client, token, "web-1")

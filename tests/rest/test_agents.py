@@ -114,6 +114,17 @@ def test_each_verb_moves_it_and_says_who(api: Api, agent: Agent) -> None:
     assert events[0]["by"].startswith("alice/")
 
 
+def test_one_that_waits_is_approved_alone_or_with_others(api: Api, session: Session, cast: Cast) -> None:
+    one, two, three = (made.agent(cast.acme, f"new-{n}", state="unapproved").uuid for n in range(3))
+    program = api("admin")
+    assert program.post(f"/agents/{one}/approve").json["state"] == "active"
+    assert program.post(f"/agents/{one}/refuse", {}).status_code == 409
+    order = {"do": "approve", "filter": {"state": ["unapproved"]}, "expected": 2}
+    assert program.post("/agents/bulk", order).json == {"done": 2, "refused": []}
+    assert {program.get(f"/agents/{uuid}").json["state"] for uuid in (two, three)} == {"active"}
+    assert api("operator").post(f"/agents/{two}/approve").status_code == 403
+
+
 def test_a_verb_that_needs_a_body_says_so_after_it_has_found_the_agent(api: Api, agent: Agent) -> None:
     assert api("admin").post(f"/agents/{agent.uuid}/pause").status_code == 400
     assert api("foreign").post(f"/agents/{agent.uuid}/pause").status_code == 404

@@ -178,6 +178,7 @@ class RoleForm(PermissionsForm):
 
 class OrganizationForm(FlaskForm):
     name = StringField(N_("Name"), [InputRequired(N_("Enter a name")), Length(max=120)], [stripped])
+    approve_agents = BooleanField(N_("New agents wait for approval"))
 
 
 class NewOrganizationForm(OrganizationForm):

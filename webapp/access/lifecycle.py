@@ -30,6 +30,15 @@ def create_organization(slug: str, name: str, by: Actor, now: datetime) -> Organ
     return organization
 
 
+def approve_agents(organization: Organization, wanted: bool, by: Actor, now: datetime) -> None:
+    """Whether hosts that enrol from now on wait until somebody approves them."""
+    if wanted == organization.approve_agents:
+        return
+    organization.settings = organization.settings | {"approve_agents": wanted}
+    what = f"organization {organization.slug}"
+    audit.record(organization.id, "organization.approve_agents", what, by, now, after={"approve_agents": wanted})
+
+
 def rename_organization(organization: Organization, name: str, by: Actor, now: datetime) -> None:
     before, organization.name = organization.name, name
     audit.record(

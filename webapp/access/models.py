@@ -34,6 +34,11 @@ class Organization(Base):
     settings: Mapped[dict[str, Any]] = mapped_column(default=dict)
     created_at: Mapped[datetime]
 
+    @property
+    def approve_agents(self) -> bool:
+        """A host that enrols gets no work until somebody approves it."""
+        return bool(self.settings.get("approve_agents"))
+
 
 class User(Base):
     """A person. Not of one organisation: memberships say where they are what."""

@@ -70,7 +70,7 @@ def reply(app: Flask, agent_id: int, organization_id: int, state: str, now: date
         interval_s=pace.beat_interval(size),
         claim_interval_s=pace.claim_interval(size),
         wake=Wake(settings.wake_url, ticket) if ticket else None,
-        settings=Settings(paused=state == State.PAUSED, lease_s=protocol.LEASE_S),
+        settings=Settings(paused=state in (State.PAUSED, State.UNAPPROVED), lease_s=protocol.LEASE_S),
     )
 
 

@@ -14,9 +14,10 @@ import sqlalchemy as sa
 
 from webapp import events
 from webapp.access import audit
+from webapp.access.models import Organization
 from webapp.agents import credentials, lifecycle
 from webapp.agents.models import Agent, EnrolmentToken
-from webapp.agents.states import REMOVED
+from webapp.agents.states import REMOVED, State
 from webapp.db import db, writing_to
 from webapp.events import Actor
 from webapp.language import _
@@ -44,7 +45,7 @@ class Enrolled(NamedTuple):
 
 def create_token(
     organization_id: int, by: Actor, now: datetime, *, tags: Iterable[str] = (), max_uses: int = 1,
-    expires_in: timedelta = timedelta(hours=1), note: str = "", network: str = "",
+    expires_in: timedelta = timedelta(hours=1), note: str = "", network: str = "", approval: bool = False,
 ) -> tuple[str, EnrolmentToken]:  # fmt: skip
     """The token's text, which nobody can read again, and its row."""
     if not 1 <= max_uses <= MOST_USES:
@@ -54,7 +55,7 @@ def create_token(
     secret = secrets.token_urlsafe(32)
     token = EnrolmentToken(
         organization_id=organization_id, key="".join(secrets.choice(ALPHABET) for _ in range(8)), note=note[:300],
-        secret_hash=credentials.hashed(secret), tags=lifecycle.clean_tags(tags), network=_network(network), uses=0,
+        secret_hash=credentials.hashed(secret), tags=lifecycle.clean_tags(tags), network=_network(network), uses=0, approval=approval,
         max_uses=max_uses, created_at=now, created_by=by.name, created_by_id=by.id, expires_at=now + expires_in,
     )  # fmt: skip
     with writing_to(organization_id):
@@ -66,6 +67,7 @@ def create_token(
         "max_uses": max_uses,
         "expires_at": str(token.expires_at),
         "note": note,
+        "approval": approval,
     }
     audit.record(organization_id, "enrolment_token.create", f"enrolment token {token.key}", by, now, after=facts)
     return f"{PREFIX}{token.key}_{secret}", token
@@ -128,10 +130,16 @@ def _known_host(token: EnrolmentToken, request: EnrolRequest) -> Agent | None:
     return db.session.scalar(same.order_by(Agent.id.desc()).limit(1))
 
 
+def _waits(token: EnrolmentToken) -> bool:
+    """For somebody to approve it: as the token says, or its organisation."""
+    return token.approval or db.session.get_one(Organization, token.organization_id).approve_agents
+
+
 def _new(token: EnrolmentToken, request: EnrolRequest, address: str, now: datetime) -> Agent:
     agent = Agent(
         organization_id=token.organization_id, install_id=request.install_id[:64], tags=[],
         enrolled_at=now, enrolled_with_id=token.id, **_told(request, address),
+        state=State.UNAPPROVED if _waits(token) else State.ACTIVE,
     )  # fmt: skip
     db.session.add(agent)
     db.session.flush()
@@ -140,9 +148,11 @@ def _new(token: EnrolmentToken, request: EnrolRequest, address: str, now: dateti
 
 
 def _again(agent: Agent, token: EnrolmentToken, request: EnrolRequest, address: str, now: datetime) -> Agent:
-    """A host that lost its key, or was set up anew: still the same agent, and the key before is void."""
+    """A host that lost its key, or was set up anew: still the same agent, and the key before is void. Where hosts are
+    approved it waits again, for all that is known of it was told by whoever has the token."""
+    again = {"state": State.UNAPPROVED} if agent.active and _waits(token) else {}
     lifecycle.update(agent, enrolled_at=now, enrolled_with_id=token.id, instance_id="", superseded=[],
-                     rotate_asked_at=None, **_told(request, address))  # fmt: skip
+                     rotate_asked_at=None, **again, **_told(request, address))  # fmt: skip
     _record(agent, "agent.enrolled_again", token, now)
     return agent
 
@@ -203,5 +213,6 @@ def _actor(agent: Agent) -> Actor:
 
 def _record(agent: Agent, kind: str, token: EnrolmentToken, now: datetime) -> None:
     text = f"{agent.platform}, version {agent.version}, with the token {token.key} of {token.created_by}"
+    text += "; it waits for approval" if agent.unapproved else ""
     with writing_to(agent.organization_id):
         events.record(agent.organization_id, kind, "agent", agent.id, _actor(agent), now, text=text)

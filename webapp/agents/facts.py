@@ -23,7 +23,7 @@ from webapp.db import db
 
 LIFE = 600.0
 COUNTED_FOR = 3600.0  # longer than anything that was kept under the count
-QUIET = frozenset({State.ACTIVE, State.PAUSED, State.DISABLED})
+QUIET = frozenset({State.UNAPPROVED, State.ACTIVE, State.PAUSED, State.DISABLED})
 
 
 def key(agent_id: int) -> str:

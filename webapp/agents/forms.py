@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import IntegerField, SelectField, StringField
+from wtforms import BooleanField, IntegerField, SelectField, StringField
 from wtforms.validators import InputRequired, Length, NumberRange
 from wtforms.validators import Optional as Empty
 
@@ -32,6 +32,7 @@ class TokenForm(FlaskForm):
         N_("Uses"), [InputRequired(N_("Enter how many hosts it lets in")), NumberRange(1, 1000, N_("Enter a number from 1 to 1000"))],
         default=1,
     )  # fmt: skip
+    approval = BooleanField(N_("Hosts wait for approval"))
     minutes = SelectField(N_("Expires after"), choices=choices(LIVES), default="60")
     organization = SelectField(N_("Organization"), validate_choice=True)
 

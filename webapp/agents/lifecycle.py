@@ -32,8 +32,22 @@ def pause(agent: Agent, by: Actor, now: datetime, reason: str = "") -> None:
     _move(agent, State.PAUSED, by, now, reason)
 
 
+def approve(agent: Agent, by: Actor, now: datetime) -> None:
+    """A host came in with a token, and somebody says that it is what it seems: from its next beat on it gets work."""
+    _require_unapproved(agent)
+    _move(agent, State.ACTIVE, by, now, said="agent.approved")
+
+
+def refuse(agent: Agent, by: Actor, now: datetime, reason: str = "") -> None:
+    """It is not let in: it leaves every list, and its key opens nothing."""
+    _require_unapproved(agent)
+    decommission(agent, by, now, reason)
+
+
 def enable(agent: Agent, by: Actor, now: datetime) -> None:
     """Also out of a quarantine: whichever copy reports next is taken for the agent."""
+    if agent.unapproved:
+        raise Refused("unapproved", _("%(hostname)s waits for approval", hostname=agent.hostname))
     _move(agent, State.ACTIVE, by, now, instance_id="", superseded=[])
 
 
@@ -166,7 +180,9 @@ def update(agent: Agent, *guards: sa.ColumnElement[bool], **values: Any) -> None
     facts.changed(agent.id)
 
 
-def _move(agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", **values: Any) -> None:
+def _move(
+    agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", said: str = "", **values: Any
+) -> None:  # fmt: skip
     before = State(agent.state)
     if to not in MOVES[before]:
         raise Refused(
@@ -174,8 +190,14 @@ def _move(agent: Agent, to: State, by: Actor, now: datetime, reason: str = "", *
             _("%(hostname)s is %(lower)s", hostname=agent.hostname, lower=_(STATE_LOOKS[before].label).lower()),
         )
     update(agent, Agent.state == before, state=to, state_reason=reason[:300], **values)
-    _record(agent, f"agent.{to}", by, now, {"state": before}, {"state": to, "reason": reason}, reason)
+    _record(agent, said or f"agent.{to}", by, now, {"state": before}, {"state": to, "reason": reason}, reason)
     wake.after_commit(agent.organization_id, [agent.id], wake.BEAT)
+
+
+def _require_unapproved(agent: Agent) -> None:
+    if not agent.unapproved:
+        state = _(agent.looks.label).lower()
+        raise Refused("approved", _("%(hostname)s is %(state)s", hostname=agent.hostname, state=state))
 
 
 def _require_present(agent: Agent) -> None:

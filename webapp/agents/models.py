@@ -83,12 +83,16 @@ class Agent(OrgScoped, Base):
         return self.state in states.REMOVED or self.deleted_at is not None
 
     @property
+    def unapproved(self) -> bool:
+        return self.state == State.UNAPPROVED
+
+    @property
     def pausable(self) -> bool:
         return State.PAUSED in states.MOVES[State(self.state)]
 
     @property
     def enableable(self) -> bool:
-        return State.ACTIVE in states.MOVES[State(self.state)]
+        return not self.unapproved and State.ACTIVE in states.MOVES[State(self.state)]
 
     @property
     def disableable(self) -> bool:
@@ -169,6 +173,7 @@ class EnrolmentToken(OrgScoped, Base):
     note: Mapped[str] = mapped_column(sa.String(300), default="")
     tags: Mapped[list[str]] = mapped_column(default=list)
     network: Mapped[str] = mapped_column(sa.String(64), default="")  # from where it may be used, such as 10.0.0.0/8
+    approval: Mapped[bool] = mapped_column(default=False)  # who comes in with it waits until somebody approves
     max_uses: Mapped[int] = mapped_column(default=1)
     uses: Mapped[int] = mapped_column(default=0)
     created_at: Mapped[datetime]

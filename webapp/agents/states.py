@@ -10,6 +10,7 @@ from webapp.language import N_
 
 
 class State(StrEnum):
+    UNAPPROVED = "unapproved"
     ACTIVE = "active"
     PAUSED = "paused"
     DISABLED = "disabled"
@@ -28,6 +29,7 @@ SILENCED = REMOVED | {S.QUARANTINED}
 _HELD = frozenset({S.QUARANTINED, S.REVOKED, S.UNINSTALLED, S.DECOMMISSIONED})
 # from → to. A move that is not here cannot be made; a verb in lifecycle.py makes those that are.
 MOVES: dict[State, frozenset[State]] = {
+    S.UNAPPROVED: _HELD | {S.ACTIVE},
     S.ACTIVE: _HELD | {S.PAUSED, S.DISABLED},
     S.PAUSED: _HELD | {S.ACTIVE, S.DISABLED},
     S.DISABLED: _HELD | {S.ACTIVE},
@@ -55,6 +57,7 @@ class Look:
 
 
 STATE_LOOKS: dict[State, Look] = {
+    S.UNAPPROVED: Look(N_("Not approved"), "violet", "unapproved"),
     S.ACTIVE: Look(N_("Active"), "success", "active"),
     S.PAUSED: Look(N_("Paused"), "warning", "paused"),
     S.DISABLED: Look(N_("Disabled"), "neutral", "inactive"),

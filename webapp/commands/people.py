@@ -132,7 +132,7 @@ def create_organization(name: str, slug: str | None) -> None:
 
 
 def enrolment_token(
-    org: str | None, *, tags: list[str], max_uses: int, expires: str, note: str, network: str
+    org: str | None, *, tags: list[str], max_uses: int, expires: str, note: str, network: str, approval: bool = False
 ) -> str:  # fmt: skip
     """A token that lets hosts in, made beside the database."""
     from webapp.agents import enrolment
@@ -149,6 +149,7 @@ def enrolment_token(
                 expires_in=life,
                 note=note,
                 network=network,
+                approval=approval,
             )[0]
         except Refused as refusal:
             raise Exit(USAGE, refusal.text) from None

@@ -28,6 +28,7 @@ section = Section(
 
 REASON = Shape(name="WithReason", fields={"reason": Text(longest=300, shortest=0, about="Why, for those who wonder.")})
 VERBS: dict[str, Callable[..., None]] = {
+    "approve": lifecycle.approve, "refuse": lifecycle.refuse,
     "pause": lifecycle.pause, "enable": lifecycle.enable, "disable": lifecycle.disable,
     "rotate-key": lifecycle.ask_to_rotate, "update": lifecycle.ask_to_update,
 }  # fmt: skip
@@ -42,6 +43,18 @@ MANY = Shape(name="ManyAgents", fields={
     "filter": Shape(fields=FILTER, about="Or all that match, as in the query string of the list."),
     "expected": Whole(about="With `filter`: how many that are, so that nobody is surprised."),
 })  # fmt: skip
+
+
+@section.post("/agents/<agent_id>/approve", needs=(P.AGENTS_WRITE,), answer=AGENT)
+def approve(agent_id: str) -> Answer:
+    """Approve an agent that waits for it. From its next heartbeat on it gets work."""
+    return _done(agent_id, lifecycle.approve)
+
+
+@section.post("/agents/<agent_id>/refuse", needs=(P.AGENTS_WRITE,), body=REASON, answer=AGENT)
+def refuse(agent_id: str) -> Answer:
+    """Refuse an agent that waits for approval. It leaves every list, and its key opens nothing."""
+    return _with_reason(agent_id, lifecycle.refuse)
 
 
 @section.post("/agents/<agent_id>/pause", needs=(P.AGENTS_WRITE,), body=REASON, answer=AGENT)

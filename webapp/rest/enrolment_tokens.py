@@ -19,7 +19,7 @@ from webapp.rest.pages import PAGE, list_of, newest_first
 from webapp.rest.reading import body
 from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import answered
-from webapp.rest.values import Json, Many, Moment, Shape, Text, Whole
+from webapp.rest.values import Flag, Json, Many, Moment, Shape, Text, Whole
 from webapp.tasks import duration
 
 section = Section("enrolment_tokens", "Enrolment tokens", "A token lets so many hosts in until it expires.")
@@ -32,6 +32,7 @@ TOKEN = answered(
     note=Text(),
     tags=TAGS,
     network=Text(about="From where it may be used; empty: from everywhere."),
+    approval=Flag(about="Who comes in with it waits until somebody approves."),
     uses=Whole(),
     max_uses=Whole(),
     created_at=Moment(),
@@ -50,6 +51,7 @@ NEW = Shape(name="NewEnrolmentToken", fields={
     "max_uses": Whole(low=1, high=enrolment.MOST_USES, default=1, about="How many hosts it lets in."),
     "expires": Text(default="1h", longest=40, about="How long it lives: 15m, 12h, 7d; 30 days at most."),
     "note": Text(longest=300, shortest=0, about="What it is for."),
+    "approval": Flag(default=False, about="Who comes in with it waits until somebody approves."),
     "network": Text(longest=64, shortest=0, about="From where it may be used.", example="10.0.0.0/8"),
     "organization": Text(about="Default: the token's own."),
 })  # fmt: skip
@@ -66,7 +68,7 @@ def create() -> Answer:
     """Make an enrolment token."""
     given, now = body(), clock.now()
     organization_id = choose_organization(given.get("organization"), P.TOKENS_CREATE)
-    facts = {name: given[name] for name in ("tags", "max_uses", "note", "network") if name in given}
+    facts = {name: given[name] for name in ("tags", "max_uses", "note", "network", "approval") if name in given}
     life = _life(given["expires"])
     try:
         text, token = enrolment.create_token(organization_id, principal.actor, now, expires_in=life, **facts)
@@ -96,7 +98,7 @@ def _life(text: str) -> timedelta:
 
 
 def _form(token: EnrolmentToken) -> Json:
-    names = ("note", "tags", "network", "uses", "max_uses", "created_by")
+    names = ("note", "tags", "network", "approval", "uses", "max_uses", "created_by")
     times = ("created_at", "expires_at", "used_at", "revoked_at")
     return {
         "id": token.key,

@@ -15,14 +15,17 @@ from webapp.rest.pages import list_of
 from webapp.rest.reading import body
 from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import answered
-from webapp.rest.values import Json, Moment, Shape, Text, Whole
+from webapp.rest.values import Flag, Json, Moment, Shape, Text, Whole
 
 section = Section("organizations", "Organizations", "A tenant. Whatever belongs to another one answers 404.")
 
-ORGANIZATION = answered("Organization", id=Whole(), slug=Text(), name=Text(), created_at=Moment())
+APPROVE = Flag(about="Agents that enrol wait until somebody approves them.")
+ORGANIZATION = answered(
+    "Organization", id=Whole(), slug=Text(), name=Text(), approve_agents=APPROVE, created_at=Moment()
+)
 NAME = Text(required=True, longest=120)
 NEW_ORGANIZATION = Shape(name="NewOrganization", fields={"slug": Text(required=True, longest=64), "name": NAME})
-RENAMED = Shape(name="RenamedOrganization", fields={"name": NAME})
+RENAMED = Shape(name="RenamedOrganization", fields={"name": NAME, "approve_agents": APPROVE})
 
 
 @section.get("/organizations/", needs=(P.SETTINGS_READ,), answer=list_of(ORGANIZATION))
@@ -53,11 +56,13 @@ def show(slug: str) -> Json:
 
 @section.put("/organizations/<slug>/", needs=(P.SETTINGS_WRITE,), body=RENAMED, answer=ORGANIZATION)
 def rename(slug: str) -> Json:
-    """Rename an organization. Its short name stays."""
+    """Rename an organization, and say whether its new agents wait for approval. Its short name stays."""
     organization = _found(slug, P.SETTINGS_WRITE)
-    name = body()["name"].strip()
+    given, now = body(), clock.now()
     etags.check(_form(organization))
-    lifecycle.rename_organization(organization, name, principal.actor, clock.now())
+    lifecycle.rename_organization(organization, given["name"].strip(), principal.actor, now)
+    wanted = given.get("approve_agents", organization.approve_agents)
+    lifecycle.approve_agents(organization, wanted, principal.actor, now)
     return _form(organization)
 
 
@@ -74,5 +79,6 @@ def _form(organization: Organization) -> Json:
         "id": organization.id,
         "slug": organization.slug,
         "name": organization.name,
+        "approve_agents": organization.approve_agents,
         "created_at": clock.iso(organization.created_at),
     }

@@ -151,6 +151,9 @@ def _words(task: Task) -> str:
 
 def _one_agent(task: Task, agent: Agent, now: datetime) -> list[Why]:
     href = f"/agents/{agent.uuid}"
+    if agent.unapproved:
+        text = _("%(hostname)s waits for approval by an admin", hostname=agent.hostname)
+        return [Why("agent_unapproved", text, href)]
     if not agent.active:
         return [
             Why(

@@ -51,6 +51,7 @@ def rename(slug: str) -> Response:
         page = render_template("access/organization.html", form=form, organization=organization)
         return current_app.make_response((page, 422))
     lifecycle.rename_organization(organization, form.name.data, principal.actor, clock.now())
+    lifecycle.approve_agents(organization, form.approve_agents.data, principal.actor, clock.now())
     db.session.commit()
     return htmx.moved("/admin/organizations", _("Saved"))
 

@@ -137,6 +137,8 @@ def tell_of_cancel(response: Response) -> Response:
 
 def _require_claiming(message: ClaimRequest) -> None:
     agent: Agent = g.agent
+    if agent.unapproved:
+        refuse(403, Code.DISABLED, "This agent waits for approval by an admin")
     if agent.state not in (State.ACTIVE, State.PAUSED):
         refuse(403, Code.DISABLED, f"This agent is {agent.state}")
     if message.spool > 0:

@@ -37,7 +37,7 @@ def create() -> Response | tuple[str, int]:
     try:
         text, token = enrolment.create_token(
             organization_id, principal.actor, clock.now(), tags=form.tag_list, max_uses=form.uses.data,
-            expires_in=form.life, note=form.note.data or "",
+            expires_in=form.life, note=form.note.data or "", approval=form.approval.data,
         )  # fmt: skip
     except Refused as refusal:
         form.form_errors.append(refusal.text)

@@ -26,6 +26,7 @@ bp = Blueprint("agents", __name__, url_prefix="/agents")
 
 SIZES = (25, 50, 100)
 VERBS = {
+    "approve": lifecycle.approve, "refuse": lifecycle.refuse,
     "pause": lifecycle.pause, "enable": lifecycle.enable, "disable": lifecycle.disable, "update": lifecycle.ask_to_update,
 }  # fmt: skip
 

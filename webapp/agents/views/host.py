@@ -26,6 +26,7 @@ bp = Blueprint("agent", __name__, url_prefix="/agents")
 TABS = ("overview", "tasks", "queue", "keys", "events")
 NEWEST = 25
 VERBS = {
+    "approve": ("approved", lifecycle.approve), "refuse": ("refused", lifecycle.refuse),
     "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
     "rotate-key": ("asked to change its key", lifecycle.ask_to_rotate), "update": ("asked to update itself", lifecycle.ask_to_update),
 }  # fmt: skip
@@ -69,7 +70,7 @@ def tabs_for(agent: Agent, current: str, queued: int) -> list[dict[str, Any]]:
     ]
 
 
-@bp.post("/<uuid:agent_id>/<any(pause,enable,disable,'rotate-key',update):verb>")
+@bp.post("/<uuid:agent_id>/<any(approve,refuse,pause,enable,disable,'rotate-key',update):verb>")
 @requires(Permission.AGENTS_WRITE)
 def change(agent_id: Any, verb: str) -> Response:
     return _do(get_or_404(Agent, uuid=str(agent_id)), *VERBS[verb])

@@ -34,7 +34,7 @@ def agents(
     server: Server, query: str | None, tag: Sequence[str], presence: Sequence[str], state: Sequence[str],
     form: str | None, as_json: bool, limit: int | None,
 ) -> None:  # fmt: skip
-    """List agents; show, tag, disable, enable, update, uninstall, decommission one; change its key."""
+    """List agents; show, approve, tag, disable, enable, update, uninstall, decommission one; change its key."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
@@ -77,6 +77,23 @@ def tag(server: Server, agents: Sequence[str], add: Sequence[str], remove: Seque
     click.echo(f"{answer['done']} of {len(ids)} changed")
     if answer["refused"]:
         raise Exit(FAILED, "\n".join(each["reason"] for each in answer["refused"]))
+
+
+@agents.command()
+@click.argument("agent")
+@talks
+def approve(server: Server, agent: str) -> None:
+    """Approve an AGENT that waits for it: from its next heartbeat on it gets work."""
+    _act(server, agent, "approve")
+
+
+@agents.command()
+@click.argument("agent")
+@click.option("--reason", "-r", default="", help="Why, for those who wonder.")
+@talks
+def refuse(server: Server, agent: str, reason: str) -> None:
+    """Refuse an AGENT that waits for approval: it leaves every list, and its key opens nothing."""
+    _act(server, agent, "refuse", {"reason": reason})
 
 
 @agents.command()

@@ -25,15 +25,24 @@ def enrolment_token() -> None:
 @click.option("--expires", default="1h", show_default=True, help="Such as 15m, 12h or 7d; 30 days at most.")
 @click.option("--note", default="", help="What it is for.")
 @click.option("--network", default="", help="From where it may be used, such as 10.0.0.0/8.")
+@click.option("--approval", is_flag=True, help="Who comes in with it waits until somebody approves.")
 @talks
 def create(
-    server: Server, org: str | None, tag: Sequence[str], uses: int, expires: str, note: str, network: str
+    server: Server,
+    org: str | None,
+    tag: Sequence[str],
+    uses: int,
+    expires: str,
+    note: str,
+    network: str,
+    approval: bool,
 ) -> None:
     """Make a token and print it, and nothing else. It is shown this once.
 
     Without MUSTER_TOKEN it is made beside the database, for whoever may read the server's own settings.
     """
     body: Json = {"tags": list(tag), "max_uses": uses, "expires": expires, "note": note, "network": network}
+    body["approval"] = approval
     if not server.token:
         from webapp.commands import people  # the whole product, which no other verb about tokens needs
 
