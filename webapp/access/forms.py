@@ -31,13 +31,13 @@ from webapp.language import N_, _
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}")
 SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
-PERIODS = {"10": "Every 10 seconds", "30": "Every 30 seconds", "0": "Paused"}
-LIVES = {"30": "30 days", "90": "90 days", "365": "1 year"}
+PERIODS = {"10": N_("Every 10 seconds"), "30": N_("Every 30 seconds"), "0": N_("Paused")}
+LIVES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("1 year")}
 
 
 def choices(options: Mapping[Any, str]) -> list[Choice]:
-    """What a select field offers: the label for each value."""
-    return [Choice(value, label) for value, label in options.items()]
+    """What a select field offers: the label for each value, in the language of who is asked."""
+    return [Choice(value, _(label) if isinstance(label, str) else label) for value, label in options.items()]
 
 
 def stripped(text: str | None) -> str:
@@ -112,12 +112,14 @@ class AppearanceForm(FlaskForm):
 
     language = SelectField(N_("Language"))
     theme = RadioField(
-        N_("Theme"), choices=choices({"system": N_("As the system"), "light": N_("Light"), "dark": N_("Dark")})
+        N_("Theme"), choices=lambda: choices({"system": N_("As the system"), "light": N_("Light"), "dark": N_("Dark")})
     )
-    density = RadioField(N_("Rows"), choices=choices({"comfortable": N_("Comfortable"), "compact": N_("Compact")}))
-    live = RadioField(N_("Live updates"), choices=choices(PERIODS))
+    density = RadioField(
+        N_("Rows"), choices=lambda: choices({"comfortable": N_("Comfortable"), "compact": N_("Compact")})
+    )
+    live = RadioField(N_("Live updates"), choices=lambda: choices(PERIODS))
     times = RadioField(
-        N_("Times"), choices=choices({"relative": N_("4 minutes ago"), "absolute": "21 Nov 2026, 07:31"})
+        N_("Times"), choices=lambda: choices({"relative": N_("4 minutes ago"), "absolute": "21 Nov 2026, 07:31"})
     )
     tz = SelectField(N_("Time zone"))
     shortcuts = BooleanField(N_("Single-key shortcuts"))
@@ -140,7 +142,7 @@ class TokenForm(PermissionsForm):
         N_("Name"), [InputRequired(N_("Name the program that will use it")), Length(max=120)], [stripped]
     )
     organization = SelectField(N_("Organization"), coerce=int)
-    expires = SelectField(N_("Expires after"), choices=choices(LIVES), default="90")
+    expires = SelectField(N_("Expires after"), choices=lambda: choices(LIVES), default="90")
 
     def offer_all(self, organizations: Mapping[int, str], permissions: Iterable[Permission]) -> None:
         self.organization.choices = choices(organizations)

@@ -128,7 +128,7 @@ def missing(model: type[Any], key: dict[str, Any]) -> Problem:
         404,
         _(
             "There is no %(noun)s %(name)s in the organizations you can see. It may have been deleted",
-            noun=noun,
+            noun=_(noun),
             name=name,
         ),
     )

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from webapp.access import permissions
 from webapp.access.permissions import ROLES, Permission
 from webapp.db import Base, BigKey, OrgScoped
+from webapp.language import _
 from webapp.schema import Trigger
 
 # Marks in a browser's name for itself; most claim to be several others, so the order counts.
@@ -122,7 +123,7 @@ class Session(Base):
         """`Firefox on Linux`: enough to tell one's own sessions apart."""
         name = next((word for mark, word in BROWSERS.items() if mark in self.agent), "")
         system = next((word for mark, word in SYSTEMS.items() if mark in self.agent), "")
-        return " on ".join(part for part in (name, system) if part) or self.agent or "Unknown"
+        return " on ".join(part for part in (name, system) if part) or self.agent or _("Unknown")
 
 
 class Token(OrgScoped, Base):

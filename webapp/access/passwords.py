@@ -12,15 +12,78 @@ from threading import BoundedSemaphore
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
+from webapp.language import _
+
 SHORTEST, LONGEST = 12, 128
 
 # The bases that lists of leaked passwords are made of; twelve characters are reached by decorating one of them.
 COMMON = frozenset(
-    """access account admin administrator adminadmin baseball batman changeit changeme charlie chocolate computer
-    default dragon football freedom google hello hunter iloveyou internet killer letmein liverpool login loveyou
-    manager master michael monkey muster mustang mypassword password passwords passphrase pokemon princess
-    qazwsx qwerty qwertyuiop asdfghjkl zxcvbnm root samsung secret server shadow starwars summer spring autumn winter
-    sunshine superman support supersecret system test tester testing trustno welcome whatever""".split()  # noqa: SIM905
+    [
+        "access",
+        "account",
+        "admin",
+        "administrator",
+        "adminadmin",
+        "baseball",
+        "batman",
+        "changeit",
+        "changeme",
+        "charlie",
+        "chocolate",
+        "computer",
+        "default",
+        "dragon",
+        "football",
+        "freedom",
+        "google",
+        "hello",
+        "hunter",
+        "iloveyou",
+        "internet",
+        "killer",
+        "letmein",
+        "liverpool",
+        "login",
+        "loveyou",
+        "manager",
+        "master",
+        "michael",
+        "monkey",
+        "muster",
+        "mustang",
+        "mypassword",
+        "password",
+        "passwords",
+        "passphrase",
+        "pokemon",
+        "princess",
+        "qazwsx",
+        "qwerty",
+        "qwertyuiop",
+        "asdfghjkl",
+        "zxcvbnm",
+        "root",
+        "samsung",
+        "secret",
+        "server",
+        "shadow",
+        "starwars",
+        "summer",
+        "spring",
+        "autumn",
+        "winter",
+        "sunshine",
+        "superman",
+        "support",
+        "supersecret",
+        "system",
+        "test",
+        "tester",
+        "testing",
+        "trustno",
+        "welcome",
+        "whatever",
+    ]
 )
 LEET = str.maketrans("013457@$!|", "oieastasil")
 ROWS = ("abcdefghijklmnopqrstuvwxyz", "01234567890", "qwertyuiopasdfghjklzxcvbnm", "qwertzuiopasdfghjklyxcvbnm")
@@ -64,15 +127,15 @@ def random() -> str:
 def weakness(password: str, about: Iterable[str] = ()) -> str | None:
     """Why this password must not be taken, as a sentence. `about`: names that others know of its owner."""
     if len(password) < SHORTEST:
-        return f"Use {SHORTEST} characters or more. Several words in a row are easy to remember"
+        return _("Use %(shortest)s characters or more. Several words in a row are easy to remember", shortest=SHORTEST)
     if len(password) > LONGEST:
-        return f"Use {LONGEST} characters at most"
+        return _("Use %(longest)s characters at most", longest=LONGEST)
     if len(set(password)) < 5 or _keyboard(password.lower()):
-        return "This password follows a pattern that is guessed first. Choose another one"
+        return _("This password follows a pattern that is guessed first. Choose another one")
     if _bare(password) in COMMON:
-        return "This password is a common word with decoration, which is guessed first. Choose another one"
+        return _("This password is a common word with decoration, which is guessed first. Choose another one")
     if _bare(password) in {_bare(name) for name in about if len(name) > 3}:
-        return "This password is your name with decoration. Choose another one"
+        return _("This password is your name with decoration. Choose another one")
     return None
 
 

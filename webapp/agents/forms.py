@@ -22,7 +22,7 @@ from webapp.agents.states import Presence, State
 from webapp.language import N_
 
 SEVERAL = ("os", "arch", "version", "instance")  # fields of the filter of which any may be meant
-LIVES = {"15": "15 minutes", "60": "1 hour", "1440": "1 day", "10080": "7 days"}
+LIVES = {"15": N_("15 minutes"), "60": N_("1 hour"), "1440": N_("1 day"), "10080": N_("7 days")}
 
 
 class TokenForm(FlaskForm):
@@ -33,7 +33,7 @@ class TokenForm(FlaskForm):
         default=1,
     )  # fmt: skip
     approval = BooleanField(N_("Hosts wait for approval"))
-    minutes = SelectField(N_("Expires after"), choices=choices(LIVES), default="60")
+    minutes = SelectField(N_("Expires after"), choices=lambda: choices(LIVES), default="60")
     organization = SelectField(N_("Organization"), validate_choice=True)
 
     @property

@@ -12,9 +12,15 @@ from werkzeug.datastructures import MultiDict
 from webapp.agents import queries
 from webapp.agents.forms import words
 from webapp.agents.models import Agent
+from webapp.language import N_
 
 SHOWN, MOST = 200, 1_000
-MODES = {"agents": "Chosen agents", "tags": "By tags", "all": "All agents", "anyone": "Anyone, the first free"}
+MODES = {
+    "agents": N_("Chosen agents"),
+    "tags": N_("By tags"),
+    "all": N_("All agents"),
+    "anyone": N_("Anyone, the first free"),
+}
 
 
 @dataclass

@@ -28,16 +28,16 @@ from webapp.calendars.lifecycle import Draft
 from webapp.calendars.models import Calendar
 from webapp.language import N_, _
 
-POLICIES = {SKIP: "Skip the run", NEXT_WORKING_DAY: "Run on the next working day instead"}
-DAYS = {"0": "Mon", "1": "Tue", "2": "Wed", "3": "Thu", "4": "Fri", "5": "Sat", "6": "Sun"}
+POLICIES = {SKIP: N_("Skip the run"), NEXT_WORKING_DAY: N_("Run on the next working day instead")}
+DAYS = {"0": N_("Mon"), "1": N_("Tue"), "2": N_("Wed"), "3": N_("Thu"), "4": N_("Fri"), "5": N_("Sat"), "6": N_("Sun")}
 AHEAD = 5  # years that public holidays are taken for
 
 
 class CalendarForm(FlaskForm):
     name = StringField(N_("Name"), [InputRequired(N_("Name the calendar")), Length(max=120)], [stripped])
-    policy = RadioField(N_("On a day off"), choices=choices(POLICIES), default=SKIP)
+    policy = RadioField(N_("On a day off"), choices=lambda: choices(POLICIES), default=SKIP)
     weekend = SelectMultipleField(
-        N_("Weekend"), choices=choices(DAYS), default=["5", "6"], widget=ListWidget(prefix_label=False),
+        N_("Weekend"), choices=lambda: choices(DAYS), default=["5", "6"], widget=ListWidget(prefix_label=False),
         option_widget=CheckboxInput(),
     )  # fmt: skip
     version = HiddenField()
@@ -70,7 +70,7 @@ class HolidaysForm(FlaskForm):
     def offer(self, now: date) -> HolidaysForm:
         self.country.choices = choices({"": N_("None")} | dict(holidays.countries()))
         parts = holidays.subdivisions(self.country.data) if self.country.data in dict(holidays.countries()) else []
-        self.subdivision.choices = choices({"": "All of it" if parts else "None"} | dict(parts))
+        self.subdivision.choices = choices({"": _("All of it") if parts else _("None")} | dict(parts))
         years = {year: str(year) for year in range(now.year - 1, min(now.year + 21, holidays.LAST_YEAR + 1))}
         self.first.choices = self.last.choices = choices(years)
         self.first.data, self.last.data = self.first.data or now.year, self.last.data or now.year + AHEAD
@@ -92,7 +92,7 @@ class DatesForm(FlaskForm):
         N_("Dates"), filters=[stripped],
         render_kw={"rows": 4, "spellcheck": "false", "placeholder": "2026-12-24..2026-12-31 Closed"},
     )  # fmt: skip
-    file = FileField("iCalendar file", render_kw={"accept": ".ics,text/calendar"})
+    file = FileField(N_("iCalendar file"), render_kw={"accept": ".ics,text/calendar"})
 
     def wrong(self, field: str, message: str) -> None:
         named: Any = getattr(self, field)

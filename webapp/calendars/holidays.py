@@ -73,7 +73,7 @@ def _checked_country(code: str) -> str:
         return wanted
     by_name = {name.lower(): found for found, name in known.items()}
     close = get_close_matches(code.strip().lower(), by_name, n=1)
-    hint = f"Did you mean {by_name[close[0]]}?" if close else "Choose a code such as GB or NL"
+    hint = _("Did you mean %(by_name)s?", by_name=by_name[close[0]]) if close else _("Choose a code such as GB or NL")
     raise UnknownCountry(_('There is no country "%(code)s". %(hint)s', code=code, hint=hint))
 
 
@@ -81,8 +81,8 @@ def _check_subdivision(country: str, code: str) -> None:
     known = dict(subdivisions(country))
     if code not in known:
         raise UnknownCountry(
-            f'{dict(countries())[country]} has no part "{code}". '
-            + (f"Choose one of {', '.join(known)}" if known else "Leave it empty")
+            _('%(countries)s has no part "%(code)s". ', countries=dict(countries())[country], code=code)
+            + (_("Choose one of %(known)s", known=", ".join(known)) if known else _("Leave it empty"))
         )
 
 

@@ -58,8 +58,8 @@ def _suggestion(name: str) -> str:
     wanted = name.strip().lower().replace(" ", "_")
     for table in (folded, cities):
         if close := get_close_matches(wanted, table, n=1, cutoff=0.7):
-            return f"Did you mean {table[close[0]]}?"
-    return "Choose a name such as Europe/Amsterdam or UTC"
+            return _("Did you mean %(table)s?", table=table[close[0]])
+    return _("Choose a name such as Europe/Amsterdam or UTC")
 
 
 def resolve(wall: datetime, tz: ZoneInfo) -> When:

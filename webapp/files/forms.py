@@ -22,7 +22,9 @@ def _lowered(text: str | None) -> str:
 
 class UploadForm(FlaskForm):
     file = FileField(N_("File"), [FileRequired(N_("Choose a file"))])
-    type = StringField(N_("Type"), [], [_lowered], render_kw={"placeholder": "From its name", "autocomplete": "off"})
+    type = StringField(
+        N_("Type"), [], [_lowered], render_kw={"placeholder": N_("From its name"), "autocomplete": "off"}
+    )
     organization = SelectField(N_("Organization"), choices=[], validate_choice=False)
 
     def offer(self, who: Principal, permitted: frozenset[int]) -> UploadForm:

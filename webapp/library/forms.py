@@ -27,8 +27,8 @@ class TestForm(FlaskForm):
 class BuildForm(FlaskForm):
     file = FileField(N_("Program"))
     platform = SelectField(
-        N_("Platform"), choices=choices({"": N_("As the file says")} | {p: p for p in sorted(PLATFORMS)})
+        N_("Platform"), choices=lambda: choices({"": N_("As the file says")} | {p: p for p in sorted(PLATFORMS)})
     )
     arch = SelectField(
-        N_("Architecture"), choices=choices({"": N_("As the file says")} | {a: a for a in sorted(ARCHES)})
+        N_("Architecture"), choices=lambda: choices({"": N_("As the file says")} | {a: a for a in sorted(ARCHES)})
     )

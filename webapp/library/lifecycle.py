@@ -29,7 +29,7 @@ def add_test(
     technique: str = "", requires: list[str] | None = None,
 ) -> Test:  # fmt: skip
     if not SLUG.fullmatch(slug):
-        text = "Use 1 to 100 small letters, digits, dots, dashes or underscores, with a letter or digit first"
+        text = _("Use 1 to 100 small letters, digits, dots, dashes or underscores, with a letter or digit first")
         raise ManifestError("slug", text)
     if builds.by_slug(slug, organization_id):
         raise ManifestError("slug", _('There is a test "%(slug)s" already', slug=slug))

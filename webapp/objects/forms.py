@@ -19,7 +19,9 @@ class SetForm(FlaskForm):
 
     name = StringField(N_("Name"), filters=[stripped])
     type = SelectField(
-        N_("Type"), choices=choices({name: kind.label for name, kind in OBJECT_TYPES.items()}), validate_choice=False
+        N_("Type"),
+        choices=lambda: choices({name: kind.label for name, kind in OBJECT_TYPES.items()}),
+        validate_choice=False,
     )
     query = StringField(N_("Query"), filters=[stripped], render_kw={"spellcheck": "false", "class": "mono"})
     picked = TextAreaField(N_("Picked by hand"), render_kw={"spellcheck": "false", "rows": 4})

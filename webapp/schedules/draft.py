@@ -182,7 +182,7 @@ def scope_of(spec: Spec) -> str:
             target.names[0] if number == 1 and target.kind != specs.AGENTS else f"{number} {noun}{'s' * (number > 1)}"
         )
     if target.kind in (specs.ALL, ANYONE):
-        return "All agents" if target.kind == specs.ALL else "Anyone"
+        return _("All agents") if target.kind == specs.ALL else _("Anyone")
     if target.kind == specs.USER:
         return f"Agents of {target.names[0]}"
     inputs = spec.data.get("input_data")
@@ -193,10 +193,10 @@ def _unfit(plan: Plan, aim: Aim, now: datetime) -> list[dict[str, str]]:
     """Rules that need a certain kind of target, and those that never come true."""
     kind = aim.spec.target.kind if aim.spec else ""
     if plan.kind == plans.FRESHNESS and (kind != OBJECT_SET or aim.type != "plugin"):
-        text = "Only a plugin on an object set can be kept fresh. Choose an object set, or another kind of rule"
+        text = _("Only a plugin on an object set can be kept fresh. Choose an object set, or another kind of rule")
         return [{"field": "rule.kind", "message": text}]
     if plan.per_agent and kind not in specs.ON_AGENTS - {ANYONE}:
-        text = "Only agents have times of their own. Choose which agents, or one time for all"
+        text = _("Only agents have times of their own. Choose which agents, or one time for all")
         return [{"field": "rule.per", "message": text}]
     if engine.next_run(plan, now) is None:
         return [{"field": "rule", "message": _("This has no run ahead. Change when it runs, or choose a later end")}]

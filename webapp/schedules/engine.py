@@ -98,12 +98,16 @@ def remark(plan: Plan, slot: Slot) -> str | None:
     if slot.note == HOLIDAY and plan.calendar:
         day = slot.moved_from or slot.local.date()
         reason = plan.calendar.dates.get(day) or plan.calendar.name
-        return f"{reason}: {f'moved here from {day}' if slot.moved_from else 'skipped'}"
+        return f"{reason}: {_('moved here from %(day)s', day=day) if slot.moved_from else _('skipped')}"
     if slot.note == GAP:
-        asked = f"{date_words(slot.wall)} does not exist in {plan.zone.key}"
-        return f"{asked}. The run will start at {slot.local:%H:%M}"
+        asked = _("%(wall)s does not exist in %(key)s", wall=date_words(slot.wall), key=plan.zone.key)
+        return _("%(asked)s. The run will start at %(local)s", asked=asked, local=f"{slot.local:%H:%M}")
     if slot.note == REPEATED:
-        return f"{date_words(slot.wall)} comes twice in {plan.zone.key}. It runs once, the first time"
+        return _(
+            "%(wall)s comes twice in %(key)s. It runs once, the first time",
+            wall=date_words(slot.wall),
+            key=plan.zone.key,
+        )
     return None
 
 

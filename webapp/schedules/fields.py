@@ -13,13 +13,13 @@ from zoneinfo import ZoneInfo
 from webapp.calendars.days import read_date
 from webapp.calendars.windows import DAY, time_of_day, wall
 from webapp.calendars.zones import When, resolve, wall_time
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.schedules.words import listed
 from webapp.tasks.duration import seconds
 
 T = TypeVar("T")
 MOST_TIMES = 100
-AT_LEAST_ONE = "Enter at least one time, like 09:30"
+AT_LEAST_ONE = N_("Enter at least one time, like 09:30")
 _MOMENT = re.compile(r"(\d{4}-\d{2}-\d{2})(?:[T ](\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?\s*(Z|[+-]\d{2}:?\d{2})?)?")
 
 

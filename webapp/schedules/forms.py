@@ -22,30 +22,30 @@ from wtforms.widgets import CheckboxInput, ListWidget
 from webapp.access.forms import choices, stripped
 from webapp.calendars.models import Calendar
 from webapp.calendars.zones import wall_time, zone
-from webapp.language import N_
+from webapp.language import N_, _
 from webapp.schedules.dates import NAMES, ORDINALS, SHORT
 from webapp.schedules.draft import new_seed
 from webapp.schedules.models import Schedule
 
 NOW = "now"
 KINDS = {
-    NOW: "Run now", "once": "Once", "times": "Daily", "random": "Random", "weekly": "Weekly", "monthly": "Monthly",
-    "interval": "Interval", "cron": "Cron", "freshness": "Freshness",
+    NOW: N_("Run now"), "once": N_("Once"), "times": N_("Daily"), "random": N_("Random"), "weekly": N_("Weekly"), "monthly": N_("Monthly"),
+    "interval": N_("Interval"), "cron": N_("Cron"), "freshness": N_("Freshness"),
 }  # fmt: skip
-DAYS = dict(zip(SHORT, (name[:3] for name in NAMES), strict=True))
+DAYS = dict(zip(SHORT, (N_("Mon"), N_("Tue"), N_("Wed"), N_("Thu"), N_("Fri"), N_("Sat"), N_("Sun")), strict=True))
 FULL_DAYS = dict(zip(SHORT, NAMES, strict=True))
 MISFIRE = {
-    "once": "Run the newest one, if it is at most an hour late",
-    "skip": "Skip them all",
-    "all": "Run them all, up to 100 of the last 24 hours",
+    "once": N_("Run the newest one, if it is at most an hour late"),
+    "skip": N_("Skip them all"),
+    "all": N_("Run them all, up to 100 of the last 24 hours"),
 }
 OVERLAP = {
-    "skip": "Skip the new one",
-    "queue": "Let the new one wait",
-    "allow": "Run both",
-    "replace": "Stop the old one",
+    "skip": N_("Skip the new one"),
+    "queue": N_("Let the new one wait"),
+    "allow": N_("Run both"),
+    "replace": N_("Stop the old one"),
 }
-PER = {"fleet": "One time for all", "agent": "Another time for each agent"}
+PER = {"fleet": N_("One time for all"), "agent": N_("Another time for each agent")}
 
 # Where a rule's field is typed, by kind. What stands nowhere is told at the kind.
 TYPED: dict[str, dict[str, str]] = {
@@ -68,30 +68,30 @@ def text(label: str, default: str = "", **attributes: Any) -> StringField:
 
 def days(label: str = "Days", default: Iterable[str] = ()) -> SelectMultipleField:
     boxes = {"widget": ListWidget(prefix_label=False), "option_widget": CheckboxInput()}
-    return SelectMultipleField(label, choices=choices(DAYS), default=list(default), **boxes)
+    return SelectMultipleField(label, choices=lambda: choices(DAYS), default=list(default), **boxes)
 
 
 class WhenForm(FlaskForm):
     """`rule()` is what was chosen, as the contract has it; `told(errors)` puts errors where they were typed."""
 
-    when = RadioField(N_("When"), choices=choices(KINDS), default=NOW)
+    when = RadioField(N_("When"), choices=lambda: choices(KINDS), default=NOW)
     once_at = text(N_("Date and time"), type="datetime-local")
     times_at = text(N_("Times"), "09:00", placeholder="09:30, 17:00")
     times_days = days(N_("Only on"))
     random_from = text(N_("From"), "09:00")
     random_to = text(N_("To"), "17:00")
     random_days = days(default=SHORT[:5])
-    random_per = RadioField(N_("Time"), choices=choices(PER), default="fleet")
+    random_per = RadioField(N_("Time"), choices=lambda: choices(PER), default="fleet")
     weekly_days = days(default=SHORT[:1])
     weekly_at = text(N_("Times"), "09:00", placeholder="09:30, 17:00")
     monthly_by = RadioField(
-        N_("On"), choices=choices({"day": N_("A day of the month"), "nth": N_("A weekday")}), default="day"
+        N_("On"), choices=lambda: choices({"day": N_("A day of the month"), "nth": N_("A weekday")}), default="day"
     )
     monthly_day = text(N_("Day"), "1", inputmode="numeric")
     monthly_nth = SelectField(
-        N_("Which"), choices=choices({word: word.capitalize() for word in ORDINALS}), default="first"
+        N_("Which"), choices=lambda: choices({word: _(word).capitalize() for word in ORDINALS}), default="first"
     )
-    monthly_weekday = SelectField(N_("Weekday"), choices=choices(FULL_DAYS), default="mon")
+    monthly_weekday = SelectField(N_("Weekday"), choices=lambda: choices(FULL_DAYS), default="mon")
     monthly_at = text(N_("Times"), "09:00", placeholder="02:00, 14:00")
     interval_every = text(N_("Every"), "15m")
     interval_from = text(N_("From"), placeholder="09:00")
@@ -104,8 +104,8 @@ class WhenForm(FlaskForm):
     calendar = SelectField(N_("Calendar"), choices=[], validate_choice=False)
     start = text(N_("From"), type="datetime-local")
     end = text(N_("Until"), type="datetime-local")
-    misfire = RadioField(N_("Missed runs"), choices=choices(MISFIRE), default="once")
-    overlap = RadioField(N_("While the run before still goes on"), choices=choices(OVERLAP), default="skip")
+    misfire = RadioField(N_("Missed runs"), choices=lambda: choices(MISFIRE), default="once")
+    overlap = RadioField(N_("While the run before still goes on"), choices=lambda: choices(OVERLAP), default="skip")
     seed = HiddenField(default=new_seed)
 
     def offer(self, calendars: Sequence[Calendar], kinds: Iterable[str] = KINDS) -> WhenForm:
@@ -224,7 +224,7 @@ def _local(moment: datetime | None, tz: Any) -> str:
 class ScheduleForm(WhenForm):
     """A schedule of its own: what runs is a spec, as programs send it."""
 
-    name = text(N_("Name"), placeholder="After what it runs, unless you name it")
+    name = text(N_("Name"), placeholder=N_("After what it runs, unless you name it"))
     spec = TextAreaField(N_("What runs"), filters=[stripped], render_kw={"spellcheck": "false", "rows": 8})
     version = HiddenField()
     do = HiddenField()

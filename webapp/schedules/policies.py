@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.schedules.plan import Slot
 
 SKIP, ONCE, ALL = "skip", "once", "all"
@@ -26,12 +26,12 @@ CATCHUP = timedelta(hours=24)
 MOST = 100
 
 REASONS = {
-    "late": "The scheduler was away at that time, and the schedule skips missed runs",
-    "too_late": "The scheduler was away for longer than the schedule catches up with",
-    "coalesced": "The scheduler was away at that time; one later run stands for all that were missed",
-    "limit": "More runs were missed than the schedule catches up with",
-    "holiday": "The date is off in the schedule's calendar",
-    "overlap": "The run before was still going on",
+    "late": N_("The scheduler was away at that time, and the schedule skips missed runs"),
+    "too_late": N_("The scheduler was away for longer than the schedule catches up with"),
+    "coalesced": N_("The scheduler was away at that time; one later run stands for all that were missed"),
+    "limit": N_("More runs were missed than the schedule catches up with"),
+    "holiday": N_("The date is off in the schedule's calendar"),
+    "overlap": N_("The run before was still going on"),
 }
 
 

@@ -54,5 +54,5 @@ def shown(slot: Mapping[str, Any]) -> dict[str, Any]:
 
 def _notes(plan: Plan) -> list[str]:
     if plan.per_agent:
-        return ["Each agent has its own time within the window; this is one of them"]
+        return [_("Each agent has its own time within the window; this is one of them")]
     return []

@@ -114,7 +114,7 @@ def _present(spec: Spec, organization_id: int) -> tuple[Spec, str]:
     fits, reasons = targets.capable(spec.type, data, found)
     if not fits or len(fits) == len(spec.target.names):
         return spec, ""
-    told = [f"There is no agent {name}" for name in unknown] + reasons
+    told = [_("There is no agent %(name)s", name=name) for name in unknown] + reasons
     return replace(spec, target=replace(spec.target, names=tuple(agent.uuid for agent in fits))), "; ".join(told)[:500]
 
 

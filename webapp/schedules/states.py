@@ -53,13 +53,13 @@ ENDS: dict[End, Look] = {
 RUN_NOW, PAUSED, CHANGED, BROKEN = "run_now", "paused", "changed", "broken"
 REFUSED, OFFLINE, REPLACED, ENDED, NO_TARGETS = "refused", "agent_offline", "replaced", "ended", "no_targets"
 REASONS = WHY | {
-    RUN_NOW: "Somebody started it by hand",
-    PAUSED: "The schedule was paused",
-    CHANGED: "It was due at the moment when the schedule was changed",
-    BROKEN: "The schedule was broken",
-    NO_TARGETS: "There was nothing to run it on",
-    REFUSED: "It could not be started",
-    OFFLINE: "The agent was offline at that time",
-    REPLACED: "A later run took its place while it waited",
-    ENDED: "The schedule ended while it waited",
+    RUN_NOW: N_("Somebody started it by hand"),
+    PAUSED: N_("The schedule was paused"),
+    CHANGED: N_("It was due at the moment when the schedule was changed"),
+    BROKEN: N_("The schedule was broken"),
+    NO_TARGETS: N_("There was nothing to run it on"),
+    REFUSED: N_("It could not be started"),
+    OFFLINE: N_("The agent was offline at that time"),
+    REPLACED: N_("A later run took its place while it waited"),
+    ENDED: N_("The schedule ended while it waited"),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from webapp.language import _, ngettext
 from webapp.schedules.coming import Row
 from webapp.schedules.models import Schedule
 
@@ -32,8 +33,10 @@ class Line:
     @property
     def words(self) -> str:
         if not self.count:
-            return "Looked at every minute"
-        return f"{'more than ' if self.more else ''}{self.count} run{'s' * (self.count > 1)}"
+            return _("Looked at every minute")
+        if self.more:
+            return _("more than %(count)s runs", count=self.count)
+        return ngettext("%(num)s run", "%(num)s runs", self.count)
 
 
 def line(row: Row, begin: datetime, span: timedelta) -> Line:

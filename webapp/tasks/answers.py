@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from webapp.language import _
 from webapp.tasks import states
 from webapp.tasks.reasons import ADVICE, Reason
 from webapp.tasks.states import Status
@@ -126,7 +127,9 @@ class Answers:
     @property
     def told(self) -> str:
         """The second line of its row: on what it runs, or whose it is where the name says that already."""
-        return self.input if self.input and self.input != self.what else f"By {self.created_by}"
+        return (
+            self.input if self.input and self.input != self.what else _("By %(created_by)s", created_by=self.created_by)
+        )
 
     @property
     def distinction(self) -> str:
@@ -137,10 +140,10 @@ class Answers:
     def place(self) -> str:
         """Where it runs, or is to run, in words."""
         if self.agent_name or self.executor == "worker":
-            return self.agent_name or "Worker"
+            return self.agent_name or _("Worker")
         if self.owner == "tags":
-            return f"Tag {', '.join(self.target.get('tags', []))}"
-        return {"all": "All agents", "anyone": "Anyone"}.get(self.owner) or str(self.target.get("user") or "")
+            return _("Tag %(value)s", value=", ".join(self.target.get("tags", [])))
+        return {"all": _("All agents"), "anyone": _("Anyone")}.get(self.owner) or str(self.target.get("user") or "")
 
     @property
     def queue_time(self) -> timedelta | None:

@@ -10,27 +10,28 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from webapp.agents.picker import Picker
+from webapp.language import N_
 from webapp.plugins import inputs, parameters
 from webapp.plugins import queries as plugins
 from webapp.plugins.discovery import Plugin
 from webapp.tasks.spec import DURATIONS
 
 PLUGIN, COMMAND, TEST = "plugin", "execute_command", "execute_test"
-KINDS = {PLUGIN: "Plugin", COMMAND: "Shell command", TEST: "Security test"}
+KINDS = {PLUGIN: N_("Plugin"), COMMAND: N_("Shell command"), TEST: N_("Security test")}
 # Option → the field's label and help; all of them are text in the form.
 OPTIONS: dict[str, tuple[str, str]] = {
-    "priority": ("Priority", "0 to 10; higher ones start first"),
-    "execution_timeout": ("Timeout", "Like 300, 15m or 1h"),
-    "max_retries": ("Retries", "How often a failure is tried again"),
-    "retry_on": ("Retry on", "Reasons, like timeout or exit_code"),
-    "retry_delay": ("Retry delay", "Before the first retry; it doubles"),
-    "expires_in": ("Expires", "If nobody has picked it up by then, like 7d"),
-    "success_exit_codes": ("Success exit codes", "Like 0 or 0, 3"),
-    "max_output": ("Most output, in bytes", "More is dropped, with a marker"),
-    "limit": ("Concurrency limit", "The name of a limit that it counts against"),
-    "run_as": ("Run as", "A user that the host's own policy allows"),
-    "cwd": ("Working directory", "On the host"),
-    "tags": ("Tags", "To find it by"),
+    "priority": (N_("Priority"), N_("0 to 10; higher ones start first")),
+    "execution_timeout": (N_("Timeout"), N_("Like 300, 15m or 1h")),
+    "max_retries": (N_("Retries"), N_("How often a failure is tried again")),
+    "retry_on": (N_("Retry on"), N_("Reasons, like timeout or exit_code")),
+    "retry_delay": (N_("Retry delay"), N_("Before the first retry; it doubles")),
+    "expires_in": (N_("Expires"), N_("If nobody has picked it up by then, like 7d")),
+    "success_exit_codes": (N_("Success exit codes"), N_("Like 0 or 0, 3")),
+    "max_output": (N_("Most output, in bytes"), N_("More is dropped, with a marker")),
+    "limit": (N_("Concurrency limit"), N_("The name of a limit that it counts against")),
+    "run_as": (N_("Run as"), N_("A user that the host's own policy allows")),
+    "cwd": (N_("Working directory"), N_("On the host")),
+    "tags": (N_("Tags"), N_("To find it by")),
 }
 NUMBERS = ("priority", "execution_timeout", "max_retries", "retry_delay", "expires_in", "max_output")
 

@@ -10,6 +10,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from webapp.language import _
 from webapp.tasks import equivalents, runs
 from webapp.tasks.log import ansi, output
 from webapp.tasks.models import Task
@@ -72,8 +73,8 @@ def _facts(task: Task, other: Task) -> list[Fact]:
 
 def _called(task: Task) -> dict[str, Any]:
     spec = equivalents.spec(task)
-    where = {"runs on": task.place, "created by": task.created_by, "trigger": task.trigger}
-    ended = {"exit code": task.exit_code, "stdout bytes": task.stdout_size, "stderr bytes": task.stderr_size}
+    where = {_("runs on"): task.place, _("created by"): task.created_by, "trigger": task.trigger}
+    ended = {_("exit code"): task.exit_code, _("stdout bytes"): task.stdout_size, _("stderr bytes"): task.stderr_size}
     return {**spec.pop("data"), **spec.pop("options", {}), **where, **ended}
 
 

@@ -6,6 +6,7 @@ import json
 import shlex
 from typing import Any
 
+from webapp.language import _
 from webapp.plugins.catalogue import find
 from webapp.tasks.models import Task
 
@@ -57,9 +58,9 @@ def blocks(task: Task, server: str) -> list[tuple[str, str, str]]:
         ("result", "Result", _json(task.result)),
         ("options", "Options", _json(task.options)),
         ("target", "Target", _json(task.target)),
-        ("api", "The same again by the API", api(task, server)),
-        ("cli", "The same again on the command line", cli(task)),
-        ("logs", "Its output on the command line", logs(task)),
+        ("api", _("The same again by the API"), api(task, server)),
+        ("cli", _("The same again on the command line"), cli(task)),
+        ("logs", _("Its output on the command line"), logs(task)),
     )
     return [block for block in every if block[2]]
 

@@ -12,6 +12,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import picker
 from webapp.db import db
+from webapp.language import _, ngettext
 from webapp.library import queries as library
 from webapp.library.manifest import ARCHES, PLATFORMS
 from webapp.objects import sets
@@ -58,7 +59,9 @@ def _verb(given: MultiDict[str, str], kind: str, context: dict[str, Any]) -> str
     places = len(context["matched"]) if context["picker"].mode != "anyone" else 1
     on_agents = kind != asked.PLUGIN or given.get("on") == "agents"
     number = places if on_agents else _runs(given, context["plugin"])
-    return f"Create {number:,} task{'s' if number != 1 else ''}" if number else "Create task"
+    if not number:
+        return _("Create task")
+    return ngettext("Create %(count)s task", "Create %(count)s tasks", number, count=f"{number:,}")
 
 
 def _runs(given: MultiDict[str, str], plugin: Any) -> int:

@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from webapp.db import db
+from webapp.language import _
 from webapp.tasks.models import Task
 from webapp.tasks.states import LOOKS, Status
 
@@ -57,8 +58,12 @@ class Runs:
         if took is None or not self.usual or abs(took - self.usual) < 1:
             return ""
         if took >= 1.5 * self.usual:
-            return f"{took / self.usual:.1f} × slower than usual"
-        return f"{self.usual / max(took, 0.1):.1f} × faster than usual" if took <= self.usual / 1.5 else ""
+            return _("%(took)s × slower than usual", took=f"{took / self.usual:.1f}")
+        return (
+            _("%(usual)s × faster than usual", usual=f"{self.usual / max(took, 0.1):.1f}")
+            if took <= self.usual / 1.5
+            else ""
+        )
 
     @property
     def expected_end(self) -> datetime | None:

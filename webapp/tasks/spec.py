@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from webapp.language import _
+from webapp.tasks import states
 from webapp.tasks.duration import seconds
 from webapp.tasks.reasons import Reason
 
@@ -148,7 +149,7 @@ def _with_data_options(options: Any, data: Mapping[str, Any]) -> Any:
 
 def unknown(name: str, known: Any) -> str:
     near = get_close_matches(name, list(known), 1)
-    return f'Unknown field "{name}".' + (f" Did you mean {near[0]}?" if near else "")
+    return states.unknown(_('Unknown field "%(name)s".', name=name), near)
 
 
 def parse_target(value: Any) -> Target:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import StrEnum
 
-from webapp.language import N_
+from webapp.language import N_, _
 
 
 class Status(StrEnum):
@@ -100,10 +100,14 @@ ALIASES: dict[str, frozenset[Status]] = {
 WORDS = frozenset(status.value for status in Status)
 
 
+def unknown(text: str, near: list[str]) -> str:
+    return f"{text} {_('Did you mean %(name)s?', name=near[0])}" if near else text
+
+
 class UnknownWord(ValueError):
     def __init__(self, word: str, known: list[str]):
         near = get_close_matches(word.lower(), known, 1)
-        super().__init__(f'Unknown status "{word}".' + (f" Did you mean {near[0]}?" if near else ""))
+        super().__init__(unknown(_('Unknown status "%(name)s".', name=word), near))
         self.word, self.near = word, near[0] if near else None
 
 

@@ -67,7 +67,7 @@ def _members(target: Target, organization_id: int, now: datetime) -> list[str]:
         )
     keys = list(sets.keys(found, now))
     if not keys:
-        raise error("target.object_set", sets.problem(found) or f"{found.name} has no members now")
+        raise error("target.object_set", sets.problem(found) or _("%(name)s has no members now", name=found.name))
     return keys
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from webapp.db import db
 from webapp.events import Event
+from webapp.language import N_
 from webapp.tasks.lists import rows
 from webapp.tasks.models import Task
 from webapp.tasks.reasons import ADVICE, Reason
@@ -20,13 +21,13 @@ WIDTH = 1000
 LEAST = 6  # that a step is drawn with, however short it was
 
 WORDS = {
-    "task.stop_requested": "Stop requested",
-    "task.first_in_queue": "Put first in the queue",
-    "task.deleted": "Deleted",
-    "task.restored": "Restored",
-    "note.added": "Note added",
-    "note.edited": "Note edited",
-    "note.deleted": "Note deleted",
+    "task.stop_requested": N_("Stop requested"),
+    "task.first_in_queue": N_("Put first in the queue"),
+    "task.deleted": N_("Deleted"),
+    "task.restored": N_("Restored"),
+    "note.added": N_("Note added"),
+    "note.edited": N_("Note edited"),
+    "note.deleted": N_("Note deleted"),
 }
 
 

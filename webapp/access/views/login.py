@@ -38,7 +38,7 @@ def sign_in() -> Response:
     )
     db.session.commit()
     if secret is None:
-        form.password.errors = ["Check your user name and password, then try again"]
+        form.password.errors = [_("Check your user name and password, then try again")]
         return _page(form, 422)
     session.begin(secret)  # type: ignore[attr-defined]
     return redirect(same_origin_path(form.next.data), 303)  # type: ignore[return-value]

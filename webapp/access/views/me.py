@@ -144,5 +144,5 @@ def _unchecked(name: str) -> bool:
 def _right(form: ChangePasswordForm, stored: str) -> bool:
     if passwords.verify(stored, form.current.data):
         return True
-    form.current.errors = ["This is not your current password"]
+    form.current.errors = [_("This is not your current password")]
     return False

@@ -17,7 +17,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
 from webapp.errors import Problem
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
@@ -68,7 +68,9 @@ def address(chosen: queries.Filter, per: int) -> str:
 
 def pills(chosen: queries.Filter, now: Any) -> list[dict[str, Any]]:
     counts = queries.presences(now, principal.org_ids_with(Permission.AGENTS_READ))
-    found = [{"href": "/agents", "label": "All", "count": sum(counts.values()), "current": chosen == queries.Filter()}]
+    found = [
+        {"href": "/agents", "label": _("All"), "count": sum(counts.values()), "current": chosen == queries.Filter()}
+    ]
     for presence in Presence:
         only = queries.Filter(presence=frozenset({presence}))
         label = PRESENCE_LOOKS[presence].label
@@ -77,8 +79,8 @@ def pills(chosen: queries.Filter, now: Any) -> list[dict[str, Any]]:
 
 
 LABELS = {
-    "presence": "Presence", "state": "State", "tag": "Tag", "os": "Platform", "arch": "Architecture", "version": "Version",
-    "instance": "Instance",
+    "presence": N_("Presence"), "state": N_("State"), "tag": N_("Tag"), "os": N_("Platform"), "arch": N_("Architecture"), "version": N_("Version"),
+    "instance": N_("Instance"),
 }  # fmt: skip
 
 
@@ -98,8 +100,8 @@ def chips(chosen: queries.Filter) -> list[dict[str, str]]:
 
 def menus(chosen: queries.Filter) -> list[tuple[str, str, list[tuple[str, str]], list[str]]]:
     tags = [(tag, f"{tag} ({count})") for tag, count in queries.tags_in_use()]
-    found = [("tag", "Tag", tags, list(chosen.tags))]
-    found.append(("state", "State", [(s, STATE_LOOKS[s].label) for s in State], [str(s) for s in chosen.states]))
+    found = [("tag", _("Tag"), tags, list(chosen.tags))]
+    found.append(("state", _("State"), [(s, STATE_LOOKS[s].label) for s in State], [str(s) for s in chosen.states]))
     for name in SEVERAL:
         found.append((name, LABELS[name], [(v, v) for v in queries.values(name)], list(getattr(chosen, name))))
     return found
@@ -128,7 +130,7 @@ def bulk() -> Response:
             422, errors=[{"field": "do", "message": _("Choose one of tag, %(verbs)s", verbs=", ".join(VERBS))}]
         )
     done, refused = _each(do, agents)
-    text = f"{done} agents changed" + (f", {len(refused)} not: {refused[0]}" if refused else "")
+    text = _("%(done)s agents changed", done=done) + (f", {len(refused)} not: {refused[0]}" if refused else "")
     return htmx.changed(None, "/agents", text, refresh="agents")
 
 

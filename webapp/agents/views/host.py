@@ -16,7 +16,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import MOVES, PRESENCE_LOOKS, STATE_LOOKS, State
 from webapp.db import db
 from webapp.errors import Problem
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
@@ -28,7 +28,7 @@ NEWEST = 25
 VERBS = {
     "approve": ("approved", lifecycle.approve), "refuse": ("refused", lifecycle.refuse),
     "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
-    "rotate-key": ("asked to change its key", lifecycle.ask_to_rotate), "update": ("asked to update itself", lifecycle.ask_to_update),
+    "rotate-key": (N_("asked to change its key"), lifecycle.ask_to_rotate), "update": (N_("asked to update itself"), lifecycle.ask_to_update),
 }  # fmt: skip
 FINAL_VERBS = {"revoke": ("revoked", lifecycle.revoke), "decommission": ("decommissioned", lifecycle.decommission)}
 

@@ -50,7 +50,7 @@ def save(calendar_id: int) -> Response:
     other = queries.find(form.name.data or "", calendar.organization_id)
     valid = form.validate()
     if other and other is not calendar:
-        form.name.errors, valid = ["Another calendar has this name. Choose another one"], False
+        form.name.errors, valid = [_("Another calendar has this name. Choose another one")], False
     if not valid:
         return _answer(render_template("calendars/edit.html", form=form, calendar=calendar), 422)
     try:
@@ -87,7 +87,7 @@ def add_dates(calendar_id: int) -> Response:
     if typed:
         new += lifecycle.add(calendar, typed, lifecycle.OWN, principal.actor, now)
     if read:
-        new += lifecycle.add(calendar, read, file.filename or "File", principal.actor, now)  # type: ignore[union-attr]
+        new += lifecycle.add(calendar, read, file.filename or _("File"), principal.actor, now)  # type: ignore[union-attr]
     db.session.commit()
     return htmx.moved(f"/calendars/{calendar.id}", _added(new, len(typed) + len(read)))
 
@@ -168,5 +168,5 @@ def _from_file(content: bytes) -> list[Day]:
 
 
 def _added(new: int, all_of_them: int) -> str:
-    known = f", {all_of_them - new} were there already" if all_of_them > new else ""
+    known = _(", %(all_of_them)s were there already", all_of_them=all_of_them - new) if all_of_them > new else ""
     return f"{new} date{'s' if new != 1 else ''} added{known}"

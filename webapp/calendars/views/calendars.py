@@ -57,7 +57,7 @@ def create() -> Response:
     if not form.validate():
         return _form(form, 422)
     if queries.find(form.name.data, organization_id):
-        form.name.errors = [f'There is a calendar "{form.name.data}" already. Choose another name']
+        form.name.errors = [_('There is a calendar "%(data)s" already. Choose another name', data=form.name.data)]
         return _form(form, 422)
     calendar = lifecycle.create(form.draft, principal.actor, now)
     if form.country.data:

@@ -10,7 +10,7 @@ from webapp.access.guards import requires
 from webapp.access.permissions import ROLES, Permission
 from webapp.dashboard import document as documents
 from webapp.errors import Problem
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.pages import ROOT
 from webapp.tasks.lists import filters
 from webapp.tasks.reasons import ADVICE
@@ -20,31 +20,31 @@ bp = Blueprint("help", __name__, url_prefix="/help")
 
 DOCS = ROOT / "docs"
 MEANS = {
-    Status.BLOCKED: "waits for tasks that must end before it",
-    Status.SCHEDULED: "has a start time in the future",
-    Status.PENDING: "is ready, and waits for a worker or an agent",
-    Status.ASSIGNED: "was claimed by a worker or an agent",
-    Status.DOWNLOADING: "the agent fetches and verifies what it is to run",
-    Status.EXECUTING: "its process runs",
-    Status.REPORTING: "its process has ended, the rest of its output is on the way",
-    Status.COMPLETED: "ended, with an exit code that counts as success",
-    Status.FAILED: "ended otherwise, or never started; the reason says why",
-    Status.CANCELLED: "was taken back before it ran",
-    Status.TERMINATED: "was stopped while it ran, with all that it had started",
-    Status.EXPIRED: "nobody took it in time",
-    Status.SKIPPED: "was left out on purpose: a day off, an overlap, a failure before it",
+    Status.BLOCKED: N_("waits for tasks that must end before it"),
+    Status.SCHEDULED: N_("has a start time in the future"),
+    Status.PENDING: N_("is ready, and waits for a worker or an agent"),
+    Status.ASSIGNED: N_("was claimed by a worker or an agent"),
+    Status.DOWNLOADING: N_("the agent fetches and verifies what it is to run"),
+    Status.EXECUTING: N_("its process runs"),
+    Status.REPORTING: N_("its process has ended, the rest of its output is on the way"),
+    Status.COMPLETED: N_("ended, with an exit code that counts as success"),
+    Status.FAILED: N_("ended otherwise, or never started; the reason says why"),
+    Status.CANCELLED: N_("was taken back before it ran"),
+    Status.TERMINATED: N_("was stopped while it ran, with all that it had started"),
+    Status.EXPIRED: N_("nobody took it in time"),
+    Status.SKIPPED: N_("was left out on purpose: a day off, an overlap, a failure before it"),
 }
 # Each is read by the search itself when the page is made by a test.
 EXAMPLES = (
-    ("status:failed since:24h", "what failed since yesterday"),
-    ("status:open agent:web-*", "what waits or runs on hosts whose name begins with web-"),
-    ("plugin:dns_records example.com", "DNS look-ups of one name"),
-    ('reason:timeout "connection refused"', "what ran out of time, with these words in it"),
-    ("trigger:schedule until:2026-11-20", "what schedules made, up to and with that day"),
-    ("status:queued,running owner:me", "mine that have not ended"),
-    ("log:segfault", "tasks whose output has the word"),
-    ("mentions:me", "what a note calls me to"),
-    ("notes:1 tag:database", "what somebody has written about, on agents with a tag"),
+    ("status:failed since:24h", N_("what failed since yesterday")),
+    ("status:open agent:web-*", N_("what waits or runs on hosts whose name begins with web-")),
+    ("plugin:dns_records example.com", N_("DNS look-ups of one name")),
+    ('reason:timeout "connection refused"', N_("what ran out of time, with these words in it")),
+    ("trigger:schedule until:2026-11-20", N_("what schedules made, up to and with that day")),
+    ("status:queued,running owner:me", N_("mine that have not ended")),
+    ("log:segfault", N_("tasks whose output has the word")),
+    ("mentions:me", N_("what a note calls me to")),
+    ("notes:1 tag:database", N_("what somebody has written about, on agents with a tag")),
 )
 
 

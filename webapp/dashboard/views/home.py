@@ -12,7 +12,7 @@ from webapp.access.guards import requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.dashboard import charts, checklist, failures, queries
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.schedules import coming
 from webapp.schedules import queries as schedules
 from webapp.tasks.notes import mentions
@@ -26,14 +26,14 @@ S = Status
 DAY = timedelta(days=1)
 # Counts of now, each a link to its list; the ended ones of the last 24 hours come from the hourly sums.
 NOW_TILES = (
-    ("Queued", (S.PENDING,), "pending", "neutral", "/tasks?status=pending"),
-    ("Started", (S.ASSIGNED, S.DOWNLOADING), "assigned", "info", "/tasks?status=started"),
-    ("Running", (S.EXECUTING, S.REPORTING), "executing", "active", "/tasks?status=running"),
+    (N_("Queued"), (S.PENDING,), "pending", "neutral", "/tasks?status=pending"),
+    (N_("Started"), (S.ASSIGNED, S.DOWNLOADING), "assigned", "info", "/tasks?status=started"),
+    (N_("Running"), (S.EXECUTING, S.REPORTING), "executing", "active", "/tasks?status=running"),
 )
 ENDED_TILES = (
-    ("Success", (S.COMPLETED,), "completed", "success"),
-    ("Failed", (S.FAILED, S.EXPIRED), "failed", "danger"),
-    ("Terminated", (S.TERMINATED,), "terminated", "warning"),
+    (N_("Success"), (S.COMPLETED,), "completed", "success"),
+    (N_("Failed"), (S.FAILED, S.EXPIRED), "failed", "danger"),
+    (N_("Terminated"), (S.TERMINATED,), "terminated", "warning"),
 )
 
 
@@ -52,7 +52,7 @@ def facts() -> dict[str, Any]:
     hours, days = queries.by_hour(sums, now), queries.by_day(sums, now)
     return {
         "tiles": tiles(counts, {status: _since(sums, status, now) for status in S}),
-        "rates": [("24 h", queries.success_rate(hours)), ("7 days", queries.success_rate(days))],
+        "rates": [("24 h", queries.success_rate(hours)), (_("7 days"), queries.success_rate(days))],
         "charts": [charts.volume(hours, _("Tasks that ended in each of the last 24 hours"), "%H:%M"),
                    charts.volume(days, _("Tasks that ended on each of the last 7 days"), "%d %b")],
         "periods": hours,

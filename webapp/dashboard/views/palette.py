@@ -41,7 +41,12 @@ def search() -> str:
 
 
 def groups(q: str) -> list[dict[str, Any]]:
-    found = [("Go to", _pages(q)), ("Tasks", _tasks(q)), ("Agents", _agents(q)), ("Run a plugin", _plugins(q))]
+    found = [
+        (_("Go to"), _pages(q)),
+        (_("Tasks"), _tasks(q)),
+        (_("Agents"), _agents(q)),
+        (_("Run a plugin"), _plugins(q)),
+    ]
     return [{"title": title, "items": items[:EACH]} for title, items in found if items]
 
 

@@ -13,6 +13,7 @@ from webapp.access.guards import requires
 from webapp.access.permissions import Permission
 from webapp.config import VERSION
 from webapp.db import db, dialect
+from webapp.language import _
 from webapp.processes import beats
 from webapp.processes.models import Process
 
@@ -32,12 +33,12 @@ def _facts() -> list[tuple[str, Any]]:
     data = current_app.extensions["settings"].data
     away = queue.away_since()
     return [
-        ("Version", VERSION),
-        ("Database", dialect()),
-        ("Schema", schema.current(db.session.connection()) or "none"),
-        ("Broker", f"away since {away:%H:%M:%S} UTC" if away else "answers"),
-        ("Rings waiting", queue.length() if not away else "–"),
-        ("Data folder", str(data)),
-        ("Free disk", current_app.jinja_env.filters["size"](shutil.disk_usage(data).free)),
-        ("Clock against the database's", f"{clock.skew().total_seconds() * 1000:.0f} ms"),
+        (_("Version"), VERSION),
+        (_("Database"), dialect()),
+        (_("Schema"), schema.current(db.session.connection()) or "none"),
+        (_("Broker"), _("away since %(away)s UTC", away=f"{away:%H:%M:%S}") if away else "answers"),
+        (_("Rings waiting"), queue.length() if not away else "–"),
+        (_("Data folder"), str(data)),
+        (_("Free disk"), current_app.jinja_env.filters["size"](shutil.disk_usage(data).free)),
+        (_("Clock against the database's"), f"{clock.skew().total_seconds() * 1000:.0f} ms"),
     ]

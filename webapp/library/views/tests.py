@@ -12,7 +12,7 @@ from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.db import db
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.library import lifecycle, queries
 from webapp.library.forms import BuildForm, TestForm
 from webapp.library.manifest import ManifestError
@@ -23,6 +23,13 @@ bp = Blueprint("library", __name__, url_prefix="/library")
 
 PER = 50
 SWITCHES = {"enable": lifecycle.enable, "disable": lifecycle.disable}
+SWITCHED = {"enable": N_("%(name)s is enabled"), "disable": N_("%(name)s is disabled")}
+TURNED = {
+    "promote": N_("Version %(version)s for %(runs_on)s is the newest now"),
+    "revoke": N_("Version %(version)s for %(runs_on)s is revoked"),
+    "enable": N_("Version %(version)s for %(runs_on)s is enabled"),
+    "disable": N_("Version %(version)s for %(runs_on)s is disabled"),
+}
 
 
 @bp.get("/")
@@ -43,7 +50,7 @@ def index() -> Response:
 
 
 def pills(chosen: queries.Filter) -> list[dict[str, Any]]:
-    views = (("In the library", queries.Filter()), ("Retired", queries.Filter(retired=True)))
+    views = ((_("In the library"), queries.Filter()), (_("Retired"), queries.Filter(retired=True)))
     return [
         {"href": link(view), "label": label, "count": None, "current": view.retired == chosen.retired}
         for label, view in views
@@ -98,7 +105,7 @@ def upload(test_id: int) -> Response | tuple[str, int]:
     test, form = get_or_404(Test, id=test_id), BuildForm()
     given = request.files.get("file")
     if given is None or not given.filename:
-        form.file.errors = ["Choose a file"]
+        form.file.errors = [_("Choose a file")]
         return render_template("library/show.html", **_shown(test, form)), 422
     data = current_app.extensions["settings"].data
     try:
@@ -128,9 +135,7 @@ def switch(test_id: int, verb: str) -> Response:
     test = get_or_404(Test, id=test_id)
     SWITCHES[verb](test, principal.actor, clock.now())
     db.session.commit()
-    return htmx.changed(
-        None, f"/library/{test.id}", _("%(name)s is %(verb)sd", name=test.name, verb=verb), refresh="library"
-    )
+    return htmx.changed(None, f"/library/{test.id}", _(SWITCHED[verb], name=test.name), refresh="library")
 
 
 @bp.post("/<int:test_id>/retire")
@@ -166,7 +171,7 @@ def change_build(build_id: str, verb: str) -> Response:
     return htmx.changed(
         None,
         f"/library/{build.test_id}",
-        _("Version %(version)s for %(runs_on)s: %(verb)sd", version=build.version, runs_on=build.runs_on, verb=verb),
+        _(TURNED[verb], version=build.version, runs_on=build.runs_on),
     )
 
 

@@ -80,7 +80,7 @@ def of_selection() -> Response:
     if not found:
         raise Problem(422, errors=[{"field": "ids", "message": _("Tick at least one object")}])
     if len({(each.organization_id, each.type) for each in found}) > 1:
-        text = "A set holds objects of one type and one organization. Filter the list by type, then tick those"
+        text = _("A set holds objects of one type and one organization. Filter the list by type, then tick those")
         raise Problem(422, errors=[{"field": "ids", "message": text}])
     form = SetForm(formdata=None)
     form.type.data, form.picked.data = found[0].type, "\n".join(each.key for each in found)
@@ -148,7 +148,7 @@ def _found(set_id: int) -> ObjectSet:
 
 def _members(of: ObjectSet, now: datetime) -> Members:
     if of.type not in types.OBJECT_TYPES:
-        return Members(0, [], "Choose a type")
+        return Members(0, [], _("Choose a type"))
     return Members(sets.count(of, now), list(islice(sets.keys(of, now), SHOWN)), sets.problem(of))
 
 

@@ -14,7 +14,7 @@ from webapp.access.principal import principal
 from webapp.calendars.zones import zone
 from webapp.db import db
 from webapp.errors import Problem
-from webapp.language import _, ngettext
+from webapp.language import N_, _, ngettext
 from webapp.refusal import Refused
 from webapp.schedules import coming, fields, history, lifecycle, queries, runs, starting
 from webapp.schedules.forms import MISFIRE, OVERLAP
@@ -25,9 +25,9 @@ bp = Blueprint("schedule", __name__, url_prefix=PATH)
 
 PER = 25
 OPEN = {
-    "queued": "Cancel those that wait, let those that run go on",
-    "all": "Cancel and stop them all",
-    "none": "Let them all go on",
+    "queued": N_("Cancel those that wait, let those that run go on"),
+    "all": N_("Cancel and stop them all"),
+    "none": N_("Let them all go on"),
 }
 
 

@@ -17,7 +17,7 @@ from webapp.calendars import queries as calendars
 from webapp.db import db
 from webapp.language import _
 from webapp.plugins import catalogue
-from webapp.schedules import coming, lifecycle, queries, starting
+from webapp.schedules import coming, lifecycle, plans, queries, starting
 from webapp.schedules.models import Schedule
 from webapp.schedules.queries import COUNT_CAP, Chosen
 from webapp.schedules.states import LOOKS, Status
@@ -25,6 +25,7 @@ from webapp.security import here
 from webapp.tasks import kinds
 
 bp = Blueprint("schedules", __name__, url_prefix="/tasks/schedules")
+bp.add_app_template_filter(plans.told, "told")
 
 PATH = "/tasks/schedules"
 SIZES = (25, 50, 100)
@@ -137,9 +138,9 @@ def query_of(chosen: Chosen) -> list[tuple[str, str]]:
 
 
 def _pills(chosen: Chosen, counts: dict[str, int]) -> list[dict[str, Any]]:
-    views = [("All", Chosen(), sum(counts.values()))]
+    views = [(_("All"), Chosen(), sum(counts.values()))]
     views += [(LOOKS[status].label, Chosen(status=(status,)), counts[status]) for status in Status]
-    views.append(("Missed runs", missed := Chosen(missed_since=lately()), queries.count(missed)))
+    views.append((_("Missed runs"), missed := Chosen(missed_since=lately()), queries.count(missed)))
     return [
         {"label": label, "href": _url(view), "count": min(count, COUNT_CAP), "current": chosen == view}
         for label, view, count in views
@@ -153,6 +154,6 @@ def menus_of(chosen: Chosen) -> list[tuple[str, str, list[tuple[str, str]], tupl
     kept = [(str(calendar.id), calendar.name) for calendar in calendars.listed()]
     made_by = [(name, name) for name in queries.owners()]
     run = [(name, plugin.manifest.name if (plugin := catalogue.find(name)) else name) for name in queries.plugins()]
-    menus = [("type", "Type", typed, chosen.type), ("plugin", "Plugin", run, chosen.plugin),
-             ("calendar", "Calendar", kept, chosen.calendar), ("owner", "Owner", made_by, chosen.owner)]  # fmt: skip
+    menus = [("type", _("Type"), typed, chosen.type), ("plugin", _("Plugin"), run, chosen.plugin),
+             ("calendar", _("Calendar"), kept, chosen.calendar), ("owner", _("Owner"), made_by, chosen.owner)]  # fmt: skip
     return [menu for menu in menus if len(menu[2]) > 1 or menu[3]]

@@ -10,23 +10,26 @@ from flask import Blueprint, Response, request
 from webapp import clock, htmx, polling
 from webapp.access.guards import requires
 from webapp.access.permissions import Permission
+from webapp.language import N_, _
 from webapp.schedules import coming, timeline
 from webapp.schedules.timeline import STEPS
 from webapp.schedules.views.listing import PATH, row_context
 
 bp = Blueprint("schedules_upcoming", __name__, url_prefix=PATH)
 
-SPANS = {24: "24 hours", 168: "7 days"}
+SPANS = {24: "24 hours", 168: N_("7 days")}
 MOST = 100  # schedules in the picture
 LINES = 50
 
 
 def spans(current: int = 0) -> list[dict[str, Any]]:
     """The ways to look ahead; 0 is the month."""
-    ways = [(f"{PATH}/upcoming?hours={hours}", f"Next {label}", hours) for hours, label in SPANS.items()]
+    ways = [
+        (f"{PATH}/upcoming?hours={hours}", _("Next %(label)s", label=label), hours) for hours, label in SPANS.items()
+    ]
     return [
         {"href": href, "label": label, "count": None, "current": hours == current}
-        for href, label, hours in [*ways, (f"{PATH}/month", "Month", 0)]
+        for href, label, hours in [*ways, (f"{PATH}/month", _("Month"), 0)]
     ]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from webapp.db import db, writing_to
 from webapp.events import Actor
+from webapp.language import N_, in_english
 from webapp.tasks import launch, lifecycle, queries, tags
 from webapp.tasks.lifecycle import Refused
 from webapp.tasks.spec import SpecError
@@ -22,12 +23,12 @@ VERBS: dict[str, Callable[..., object]] = {
     "tag": tags.add,
 }
 PAST = {
-    "cancel": "cancelled",
-    "delete": "deleted",
-    "restore": "restored",
-    "retry": "retried",
-    "reschedule": "rescheduled",
-    "tag": "tagged",
+    "cancel": N_("cancelled"),
+    "delete": N_("deleted"),
+    "restore": N_("restored"),
+    "retry": N_("retried"),
+    "reschedule": N_("rescheduled"),
+    "tag": N_("tagged"),
 }
 
 
@@ -59,7 +60,7 @@ def act(
             answer.refused.append((uuid, "There is no such task"))
             continue
         try:
-            with db.session.begin_nested(), writing_to(task.organization_id):
+            with db.session.begin_nested(), writing_to(task.organization_id), in_english():
                 verb(task, by, now, **facts)
             answer.done.append(uuid)
         except (Refused, SpecError) as refusal:

@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Any
 
 from webapp.access.permissions import Permission
-from webapp.language import _
+from webapp.language import N_, _
 
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from webapp.tasks.spec import Spec
 
 TYPE = "execute_command"
-LABEL = "Command"
+LABEL = N_("Command")
 ICON = "adhoc"
 MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
@@ -34,7 +34,7 @@ def prepare(spec: Spec) -> list[Part]:
 
 def suits(data: dict[str, Any], agent: Agent) -> str | None:
     if TYPE not in agent.capabilities:
-        return f"{agent.hostname} does not run commands"
+        return _("%(hostname)s does not run commands", hostname=agent.hostname)
     return None
 
 

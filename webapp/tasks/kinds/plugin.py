@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import current_app
 
 from webapp.db import writing
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.objects.values import FieldErrors
 from webapp.plugins import parameters, sealing
 from webapp.plugins import queries as plugins
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from webapp.tasks.spec import Spec
 
 TYPE = "plugin"
-LABEL = "Plugin"
+LABEL = N_("Plugin")
 ICON = "plugins"
 MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ def sealed(spec: Spec) -> Spec:
 
 def suits(data: dict[str, Any], agent: Agent) -> str | None:
     if TYPE not in agent.capabilities:
-        return f"{agent.hostname} does not run plugins"
+        return _("%(hostname)s does not run plugins", hostname=agent.hostname)
     return None
 
 
@@ -84,7 +84,8 @@ def _plugin(spec: Spec) -> Plugin:
     executor = "agent" if spec.target.on_agents else "worker"
     if executor not in plugin.manifest.runs_on:
         raise error(
-            "data.plugin_id", _("%(name)s does not run on %(executor)ss", name=plugin.manifest.name, executor=executor)
+            "data.plugin_id",
+            _("%(name)s does not run on %(executors)s", name=plugin.manifest.name, executors=_(f"{executor}s")),
         )
     return plugin
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webapp.db import writing
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.library import builds
 from webapp.library.manifest import ARCHES, PLATFORMS
 from webapp.library.models import Build
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from webapp.tasks.spec import Spec
 
 TYPE = "execute_test"
-LABEL = "Security test"
+LABEL = N_("Security test")
 ICON = "library"
 MAX_RETRIES = 2
 RETRY_ON = ("agent_offline",)
@@ -38,13 +38,23 @@ def prepare(spec: Spec) -> list[Part]:
 
 def suits(data: dict[str, Any], agent: Agent) -> str | None:
     if TYPE not in agent.capabilities:
-        return f"{agent.hostname} does not run tests"
+        return _("%(hostname)s does not run tests", hostname=agent.hostname)
     if any(
         data.get(name, known) not in (known, "any") for name, known in (("platform", agent.os), ("arch", agent.arch))
     ):
-        return f"{agent.hostname} is {agent.platform}, and the test was asked for {_wanted(data)}"
+        return _(
+            "%(hostname)s is %(platform)s, and the test was asked for %(data)s",
+            hostname=agent.hostname,
+            platform=agent.platform,
+            data=_wanted(data),
+        )
     if build_for(data, agent) is None:
-        return f'There is no {agent.platform} build of "{data["test"]}" for {agent.hostname}'
+        return _(
+            'There is no %(platform)s build of "%(data)s" for %(hostname)s',
+            platform=agent.platform,
+            data=data["test"],
+            hostname=agent.hostname,
+        )
     return None
 
 

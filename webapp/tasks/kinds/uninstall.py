@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webapp.access.permissions import Permission
-from webapp.language import _
+from webapp.language import N_, _
 
 if TYPE_CHECKING:
     from webapp.agents.models import Agent
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from webapp.tasks.spec import Spec
 
 TYPE = "uninstall"
-LABEL = "Uninstall"
+LABEL = N_("Uninstall")
 ICON = "delete"
 MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
@@ -38,7 +38,7 @@ def prepare(spec: Spec) -> list[Part]:
 
 def suits(data: dict[str, Any], agent: Agent) -> str | None:
     if TYPE not in agent.capabilities:
-        return f"{agent.hostname} does not uninstall itself"
+        return _("%(hostname)s does not uninstall itself", hostname=agent.hostname)
     return None
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from webapp.access.permissions import Permission
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.library import packages
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from webapp.tasks.spec import Spec
 
 TYPE = "update_agent"
-LABEL = "Agent update"
+LABEL = N_("Agent update")
 ICON = "upload"
 MAX_RETRIES = 0
 RETRY_ON: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ def prepare(spec: Spec) -> list[Part]:
 
 def suits(data: dict[str, Any], agent: Agent) -> str | None:
     if TYPE not in agent.capabilities:
-        return f"{agent.hostname} does not update itself"
+        return _("%(hostname)s does not update itself", hostname=agent.hostname)
     if agent.version == data.get("version"):
-        return f"{agent.hostname} runs version {agent.version} already"
+        return _("%(hostname)s runs version %(version)s already", hostname=agent.hostname, version=agent.version)
     return None
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from webapp.access.principal import Principal
+from webapp.language import N_
 
 COLUMNS = {
-    "agent": "Agent or worker",
-    "organization": "Organization",
-    "by": "Created by",
-    "trigger": "Source",
-    "exit_code": "Exit code",
-    "created": "Created",
-    "duration": "Duration",
+    "agent": N_("Agent or worker"),
+    "organization": N_("Organization"),
+    "by": N_("Created by"),
+    "trigger": N_("Source"),
+    "exit_code": N_("Exit code"),
+    "created": N_("Created"),
+    "duration": N_("Duration"),
 }
 USUAL = ("agent", "created", "duration")
 

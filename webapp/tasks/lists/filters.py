@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from webapp.language import _
 from webapp.tasks import duration, states
 from webapp.tasks.reasons import Reason
-from webapp.tasks.states import Outcome, Status, Trigger
+from webapp.tasks.states import Outcome, Status, Trigger, unknown
 
 
 class FilterError(ValueError):
@@ -125,7 +125,7 @@ def _words(chosen: Filter, text: str, now: datetime) -> Filter:
             near = get_close_matches(name, [*KEYS, *SYNONYMS], 1)
             raise FilterError(
                 "q",
-                f'Unknown filter "{key}".' + (f" Did you mean {near[0]}?" if near else ""),
+                unknown(_('Unknown filter "%(name)s".', name=key), near),
                 near[0] if near else None,
             )
         chosen = _add(chosen, name, value, now)
@@ -158,7 +158,7 @@ def _known(name: str, value: str) -> str:
         near = get_close_matches(value, list(CHOICES[name]), 1)
         raise FilterError(
             name,
-            f'Unknown {name} "{value}".' + (f" Did you mean {near[0]}?" if near else ""),
+            unknown(_('Unknown %(filter)s "%(name)s".', filter=name, name=value), near),
             near[0] if near else None,
         )
     return value

@@ -8,6 +8,7 @@ from typing import Any
 
 from webapp.access.principal import Principal
 from webapp.agents import queries as agents
+from webapp.language import N_, _
 from webapp.plugins.catalogue import catalogue
 from webapp.tasks import kinds, queries
 from webapp.tasks.lists.address import Address
@@ -17,15 +18,15 @@ from webapp.tasks.states import LOOKS, STARTED, WAITING, Outcome, Status, Trigge
 MOST = 100  # choices that a menu lists; beyond, names are typed
 
 LABELS = {
-    "status": "Status", "type": "Type", "plugin": "Plugin", "agent": "Agent", "tag": "Tag", "org": "Organization",
-    "owner": "Owner", "definition": "Definition", "group": "Group run", "schedule": "Schedule", "trigger": "Source",
-    "reason": "Failure", "outcome": "Outcome", "by": "Created by", "limit": "Limit", "batch": "Batch", "log": "Output",
-    "since": "Since", "until": "Until", "notes": "Notes", "mentions": "Mentions",
+    "status": N_("Status"), "type": N_("Type"), "plugin": N_("Plugin"), "agent": N_("Agent"), "tag": N_("Tag"), "org": N_("Organization"),
+    "owner": N_("Owner"), "definition": N_("Definition"), "group": N_("Group run"), "schedule": N_("Schedule"), "trigger": N_("Source"),
+    "reason": N_("Failure"), "outcome": N_("Outcome"), "by": N_("Created by"), "limit": N_("Limit"), "batch": N_("Batch"), "log": N_("Output"),
+    "since": N_("Since"), "until": N_("Until"), "notes": N_("Notes"), "mentions": N_("Mentions"),
 }  # fmt: skip
 TRIGGERS = {
-    Trigger.MANUAL: "By hand", Trigger.ADHOC: "Ad hoc", Trigger.SCHEDULE: "Schedule", Trigger.DEPENDENCY: "Dependency",
-    Trigger.RETRY: "Retry", Trigger.RESCHEDULE: "Reschedule", Trigger.API: "API", Trigger.FILE: "File",
-    Trigger.RULE: "Rule", Trigger.IMPORT: "Import",
+    Trigger.MANUAL: N_("By hand"), Trigger.ADHOC: N_("Ad hoc"), Trigger.SCHEDULE: N_("Schedule"), Trigger.DEPENDENCY: N_("Dependency"),
+    Trigger.RETRY: N_("Retry"), Trigger.RESCHEDULE: N_("Reschedule"), Trigger.API: "API", Trigger.FILE: N_("File"),
+    Trigger.RULE: N_("Rule"), Trigger.IMPORT: N_("Import"),
 }  # fmt: skip
 
 
@@ -40,7 +41,7 @@ WORDS: dict[str, dict[str, str]] = {
     "reason": {reason: advice.label for reason, advice in ADVICE.items()},
     "notes": {"1": "yes"},
 }
-TYPED = {"agent": "Host name, or web-*", "tag": "Tag"}
+TYPED = {"agent": N_("Host name, or web-*"), "tag": N_("Tag")}
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Menu:
 
     @property
     def label(self) -> str:
-        return LABELS[self.name]
+        return _(LABELS[self.name])
 
 
 def pills(address: Address, who: Principal, kept: dict[str, int]) -> list[dict[str, Any]]:
@@ -67,11 +68,11 @@ def pills(address: Address, who: Principal, kept: dict[str, int]) -> list[dict[s
         return sum(kept.get(status, 0) for status in statuses)
 
     return [
-        pill("All", count=sum(kept.values())),
-        pill("Running", ("status", "running"), count=counted(*STARTED)),
-        pill("Failed", ("status", "failed"), count=counted(Status.FAILED)),
-        pill("Waiting", ("status", "waiting"), count=counted(*WAITING)),
-        pill("Mine", ("by", who.username)),
+        pill(_("All"), count=sum(kept.values())),
+        pill(_("Running"), ("status", "running"), count=counted(*STARTED)),
+        pill(_("Failed"), ("status", "failed"), count=counted(Status.FAILED)),
+        pill(_("Waiting"), ("status", "waiting"), count=counted(*WAITING)),
+        pill(_("Mine"), ("by", who.username)),
     ]
 
 
@@ -79,8 +80,8 @@ def bar(address: Address, who: Principal, schedules: Mapping[str, str]) -> dict[
     """The filters with a menu of their own, then those that share one."""
     plugins = ((plugin.id, plugin.manifest.name) for plugin in catalogue().plugins.values())
     offered: dict[str, Iterable[tuple[str, str]]] = {
-        "status": WORDS["status"].items(),
-        "type": WORDS["type"].items(),
+        "status": _words("status"),
+        "type": _words("type"),
         "plugin": sorted(plugins, key=lambda pair: pair[1].lower()),
         "org": [(org.slug, org.name) for org in who.seen] if len(who.seen) > 1 else [],
     }
@@ -91,6 +92,10 @@ def bar(address: Address, who: Principal, schedules: Mapping[str, str]) -> dict[
         menus[name] = Menu(name, tuple((value, value) for value in chosen), chosen, url, typed)
     menus |= {name: Menu(name, (), address.values(name)) for name in ("since", "until")}
     return menus | rest(address, schedules)
+
+
+def _words(name: str) -> list[tuple[str, str]]:
+    return [(value, _(words)) for value, words in WORDS[name].items()]
 
 
 def rest(address: Address, schedules: Mapping[str, str], *, full: bool = False) -> dict[str, Menu]:
@@ -115,7 +120,7 @@ def chips(address: Address, schedules: Mapping[str, str]) -> list[dict[str, str]
     """What is filtered beside the search box, each with the address without it."""
     return [
         {
-            "label": f"{LABELS[name]}: {schedules.get(value, value) if name == 'schedule' else said(name, value)}",
+            "label": f"{_(LABELS[name])}: {schedules.get(value, value) if name == 'schedule' else said(name, value)}",
             "href": address.without(name, value).url(),
         }
         for name, value in address.filters
@@ -124,4 +129,5 @@ def chips(address: Address, schedules: Mapping[str, str]) -> list[dict[str, str]
 
 
 def said(name: str, value: str) -> str:
-    return WORDS.get(name, {}).get(value.lower(), value)
+    words = WORDS.get(name, {}).get(value.lower())
+    return _(words) if words else value

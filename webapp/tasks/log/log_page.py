@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlencode
 
+from webapp.language import N_, _
 from webapp.tasks.log import output
 from webapp.tasks.log.output_shown import Shown, Viewer, place
 from webapp.tasks.models import Task
 
-STREAMS = {"both": "All", "stdout": "stdout", "stderr": "stderr"}
+STREAMS = {"both": N_("All"), "stdout": "stdout", "stderr": "stderr"}
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,15 @@ class Log:
     @property
     def empty_text(self) -> str:
         if self.task.waiting:
-            return "It has not started yet"
-        where = "" if self.stream == "both" else f" on {self.stream}"
-        return f"Nothing is printed{where} so far" if self.task.open else f"It printed nothing{where}"
+            return _("It has not started yet")
+        if self.stream != "both":
+            words = {"stream": self.stream}
+            return (
+                _("Nothing is printed on %(stream)s so far", **words)
+                if self.task.open
+                else _("It printed nothing on %(stream)s", **words)
+            )
+        return _("Nothing is printed so far") if self.task.open else _("It printed nothing")
 
     def url(self, path: str = "", **more: object) -> str:
         """Of the output alone."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from webapp.language import _
 from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from webapp.tasks.queries import Row
@@ -42,12 +43,12 @@ def grouped(tasks: Sequence[Task | Row], data: Path) -> list[Group]:
 def summary(groups: Sequence[Group]) -> str:
     """`187 identical, 11 differ`"""
     if not groups:
-        return "No output yet"
+        return _("No output yet")
     most = len(groups[0].tasks)
     others = sum(len(group.tasks) for group in groups) - most
     if others:
         return f"{most:,} identical, {others:,} differ"
-    return f"All {most:,} identical" if most > 1 else "One output"
+    return _("All %(most)s identical", most=f"{most:,}") if most > 1 else _("One output")
 
 
 def _print(folder: Path) -> tuple[object, ...]:

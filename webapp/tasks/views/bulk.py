@@ -145,7 +145,7 @@ def _started(do: str, found: list[str], query: str | None = None) -> Response:
     if do == "tag" and not 1 <= len(_tag()) <= tags.LONGEST:
         return htmx.refused(_("Enter a tag of at most %(longest)s letters", longest=tags.LONGEST), here(), status=400)
     if not found:
-        text = "None of these tasks failed" if do == "retry_failed" else "Nothing is selected"
+        text = _("None of these tasks failed") if do == "retry_failed" else _("Nothing is selected")
         return htmx.refused(text, here(), refresh="tasks")
     whose: dict[int, list[str]] = {}
     known = rows.organizations(found)
@@ -193,19 +193,22 @@ def _words(started: list[Operation]) -> str:
     done, refused = sum(o.done for o in started), sum(o.refused for o in started)
     past, total = PAST[started[0].do], sum(o.total for o in started)
     if not all(operation.ended for operation in started):
-        return f"{total:,} tasks are being {past}"
+        return _("%(total)s tasks are being %(past)s", total=f"{total:,}", past=_(past))
     if not refused:
-        return f"{done:,} {past}"
+        return _("%(done)s %(past)s", done=f"{done:,}", past=_(past))
     reasons = operations.refusals(next(o for o in started if o.refused), 1)
-    return f"{done:,} {past}, {refused:,} not: {reasons[0][1]}"
+    return _(
+        "%(done)s %(past)s, %(refused)s not: %(reason)s",
+        done=f"{done:,}", past=_(past), refused=f"{refused:,}", reason=_(reasons[0][1]),
+    )  # fmt: skip
 
 
 def _grown(do: str, query: str, total: int) -> Response:
     """Not what was confirmed: it has to be confirmed with the true number."""
     there = Address.of(MultiDict(parse_qsl(query))).url("/tasks/bulk", do=do, **_facts(do))
-    text = f"Now {total:,} match. Confirm again"
+    text = _("Now %(total)s match. Confirm again", total=f"{total:,}")
     if not htmx.wanted():
         flash(text, "warning")
         return redirect(there, 303)  # type: ignore[return-value]
-    news = {"toast": {"text": text, "tone": "warning", "href": there, "label": "Confirm"}}
+    news = {"toast": {"text": text, "tone": "warning", "href": there, "label": _("Confirm")}}
     return htmx.vary(htmx.tell(make_response("", 409), news | {"list:refresh": {"lists": ["tasks"]}}))

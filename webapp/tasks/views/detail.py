@@ -12,6 +12,7 @@ from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.files import queries as files
+from webapp.language import _
 from webapp.plugins import queries as plugins
 from webapp.processes import beats
 from webapp.schedules import queries as schedules
@@ -60,9 +61,9 @@ def _show(task_id: str) -> Response:
 def _tabs(task: Task, related: family.Family) -> dict[str, tuple[str, int | None]]:
     """Label, and how many there are; those that one may not see are absent."""
     every = {
-        "output": ("Output", None), "files": ("Files", task.file_count), "objects": ("Created objects", task.object_count),
-        "notes": ("Notes", task.note_count), "attempts": ("Attempts", len(related.attempts)), "compare": ("Compare", None),
-        "details": ("Details", None),
+        "output": (_("Output"), None), "files": (_("Files"), task.file_count), "objects": (_("Created objects"), task.object_count),
+        "notes": (_("Notes"), task.note_count), "attempts": (_("Attempts"), len(related.attempts)), "compare": (_("Compare"), None),
+        "details": (_("Details"), None),
     }  # fmt: skip
     needed = {"files": Permission.FILES_READ, "objects": Permission.OBJECTS_READ}
     return {

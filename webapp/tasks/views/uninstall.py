@@ -16,7 +16,7 @@ from webapp.access.principal import principal
 from webapp.agents.forms import meant
 from webapp.agents.models import Agent
 from webapp.db import db, writing_to
-from webapp.language import _
+from webapp.language import _, ngettext
 from webapp.refusal import Refused
 from webapp.tasks import launch
 from webapp.tasks.models import Batch, Task
@@ -51,9 +51,11 @@ def _uninstall(agents: Sequence[Agent], back: str, refresh: str) -> Response:
         db.session.rollback()
         return htmx.refused("; ".join(each["message"] for each in error.errors[:3]), back, refresh=refresh)
     db.session.commit()
-    text = f"{agents[0].hostname} is" if len(agents) == 1 else f"{len(agents)} agents are"
+    text = ngettext(
+        "%(name)s is asked to uninstall", "%(num)s agents are asked to uninstall", len(agents), name=agents[0].hostname
+    )
     href = _page_of(batches[0]) if len(batches) == 1 else "/tasks?q=type:uninstall"
-    return htmx.changed(None, back, _("%(text)s asked to uninstall", text=text), refresh=refresh, href=href)
+    return htmx.changed(None, back, text, refresh=refresh, href=href)
 
 
 def _home(agent: Agent) -> int:
