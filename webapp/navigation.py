@@ -92,16 +92,22 @@ def init(app: Flask) -> None:
         }
 
 
+def menu(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
+    """As the pages show it: short, until there is something to find."""
+    found = sections(app, who, path)
+    there = any(item["current"] for section in found if section["title"] in FOLDED for item in section["items"])
+    return found if there or not found or _something(app, who) else list(_folded(found))
+
+
 def sections(app: Flask, who: Principal, path: str) -> list[dict[str, Any]]:
+    """All that somebody may go to."""
     if who.is_anonymous:
         return []
-    found = [
+    return [
         {"title": title, "items": items}
         for title, menu in app.extensions["menu"].items()
         if (items := [_shown(item, path, who) for item in menu if item.permission is None or who.can(item.permission)])
     ]
-    there = any(item["current"] for section in found if section["title"] in FOLDED for item in section["items"])
-    return found if there or _something(app, who) else list(_folded(found))
 
 
 def unfold_for(app: Flask, holds: Holds) -> None:

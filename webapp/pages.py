@@ -14,7 +14,7 @@ from flask import Blueprint, Flask, Response, current_app, get_flashed_messages,
 from flask.templating import Environment
 from werkzeug.exceptions import NotFound
 
-from webapp import clock, language, navigation, queue
+from webapp import clock, htmx, language, navigation, queue
 from webapp.access import prefs
 from webapp.access.guards import public
 from webapp.access.permissions import Permission
@@ -60,7 +60,9 @@ def init(app: Flask) -> None:
         _=language.in_template, gettext=language.block, ngettext=language.counted_in_template, language=language.current
     )
     app.jinja_env.globals["script_words"] = script_words
-    app.jinja_env.globals.update(Permission=Permission, asset=asset, bell=bell, can=can, csrf_token=csrf_token, version=VERSION)
+    app.jinja_env.globals.update(
+        Permission=Permission, asset=asset, bell=bell, can=can, csrf_token=csrf_token, version=VERSION
+    )
     app.jinja_env.filters.update(iso=clock.iso, size=size, thousands=thousands)
     app.context_processor(context)
     app.extensions["banners"] = [broker_away]
@@ -94,7 +96,7 @@ def context() -> dict[str, Any]:
     return {
         "principal": who,
         "prefs": who.prefs if who else prefs.of_cookies(request.cookies),
-        "nav": navigation.sections(current_app, who, request.path),
+        "nav": (navigation.sections if htmx.wanted() else navigation.menu)(current_app, who, request.path),
         "pinned": pinned,
         "unread": unread,
         "tabs_of": tabs_of,

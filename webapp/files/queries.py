@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.orm import selectinload
@@ -23,6 +23,11 @@ def listed(type: str = "", plugin: str = "", task_id: int | None = None, name: s
         if value:
             found = found.where(column == value)
     return found.where(File.name.icontains(name, autoescape=True)) if name else found
+
+
+def any_of(organization_ids: Collection[int]) -> bool:
+    mine = sa.select(File.id).where(File.organization_id.in_(organization_ids)).limit(1)
+    return db.session.scalar(mine) is not None
 
 
 def page(wanted: sa.Select[File], after: int | None, per: int) -> Sequence[File]:

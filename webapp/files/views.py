@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from flask import Blueprint, Response, current_app, request, send_file
 
-from webapp import clock, htmx, polling
+from webapp import clock, htmx, navigation, polling
 from webapp.access.guards import choose_organization, get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
@@ -23,6 +23,7 @@ from webapp.plugins import queries as plugins
 from webapp.tasks import queries as tasks
 
 bp = Blueprint("files", __name__, url_prefix="/files")
+bp.record(lambda setup: navigation.unfold_for(setup.app, queries.any_of))  # type: ignore[arg-type]
 
 PER = 50
 FLOOR = 0.05  # of the disk, which stays free

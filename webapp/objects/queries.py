@@ -32,6 +32,11 @@ def some(ids: Collection[int], organization_ids: Collection[int]) -> Sequence[Ob
     return db.session.scalars(mine.order_by(Object.key)).all()
 
 
+def any_of(organization_ids: Collection[int]) -> bool:
+    mine = sa.select(Object.id).where(Object.organization_id.in_(organization_ids)).limit(1)
+    return db.session.scalar(mine) is not None
+
+
 def counts() -> dict[str, int]:
     """How many there are of each type."""
     counted = (

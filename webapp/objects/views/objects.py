@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from webapp import clock, events, htmx, polling
+from webapp import clock, events, htmx, navigation, polling
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
@@ -18,6 +18,7 @@ from webapp.plugins import queries as plugins
 from webapp.tasks import queries as tasks
 
 bp = Blueprint("objects", __name__, url_prefix="/objects")
+bp.record(lambda setup: navigation.unfold_for(setup.app, queries.any_of))  # type: ignore[arg-type]
 
 PER = 50
 LATEST = 20
