@@ -77,7 +77,7 @@ def fresh(code: str = "") -> Words:
     known = {message.id: message.string for message in read(code)} if code and po(code).exists() else {}
     words = Words(locale=code or None, fuzzy=False, header_comment=HEAD)
     for text in sorted(texts(), key=lambda text: (text if isinstance(text, str) else text[0]).lower()):
-        words.add(text, known.get(text))
+        words.add(text, known.get(text) or "")
     return words
 
 
@@ -124,15 +124,16 @@ def complaints() -> Iterator[str]:
 
 
 def misplaced(message: Message) -> Iterator[str]:
-    """A translation has the same holes as the text; one of its plural forms may do without the number."""
+    """A translation has the holes of its text; a plural form may do without those that not every form has."""
     if not translated(message):
         return
-    ids, strings = _each(message.id), _each(message.string)
-    for string in strings:
-        if extra := holes(string) - holes(ids[-1]):
-            yield f"{string!r} has {', '.join(sorted(extra))}, which {ids[-1]!r} has not"
-        if missing := holes(ids[-1]) - holes(string) - ({"num"} if len(ids) > 1 else set()):
-            yield f"{string!r} lacks {', '.join(sorted(missing))} of {ids[-1]!r}"
+    forms = [holes(text) for text in _each(message.id)]
+    needed = set.intersection(*forms) - ({"num"} if len(forms) > 1 else set())
+    for string in _each(message.string):
+        if extra := holes(string) - set.union(*forms):
+            yield f"{string!r} has {', '.join(sorted(extra))}, which its text has not"
+        if missing := needed - holes(string):
+            yield f"{string!r} lacks {', '.join(sorted(missing))}"
 
 
 def holes(text: str) -> set[str]:
