@@ -159,6 +159,7 @@ def test_the_bell_counts_what_is_unread(client: Browser, session: Session, cast:
     session.commit()
     assert client.post(f"{PAGE}/read", data={"id": one}).status_code == 303
     assert rings(client) == "2"
+    assert client.post(f"{PAGE}/read", data={"id": "9" * 30}).status_code == 303
     client.login("vera").post(f"{PAGE}/read")
     assert rings(client.login("oscar")) == "2"
     client.post(f"{PAGE}/read")
@@ -191,7 +192,8 @@ def test_the_list_is_paged(client: Browser, session: Session, cast: Cast, oscar:
     page = client.login("oscar").get(PAGE).text
     assert "Refused 50" in page and "Refused 0<" not in page
     older = page.split('id="page-older"')[1].split('href="')[1].split('"')[0]
-    assert "Refused 0<" in client.get(older).text
+    page = client.get(older).text
+    assert "Refused 0<" in page and f'hx-get="{older}"' in page
 
 
 def test_a_poll_brings_the_number_and_without_news_nothing(

@@ -26,7 +26,7 @@ PER = 50
 @bp.get("/")
 @requires(person=True)
 def index() -> Response:
-    page = htmx.page("news/index.html", "news/_list.html", **_context(request.args.get("after", type=int)))
+    page = htmx.page("news/index.html", "news/_list.html", **_context(_number(request.args.get("after"))))
     return htmx.tell_more(page, bell.news(bell.count(principal))) if htmx.wanted() else page
 
 
@@ -34,10 +34,10 @@ def index() -> Response:
 @requires(person=True)
 def read() -> Response:
     """The one that is named, or all."""
-    number = request.form.get("id", type=int)
+    named = request.form.get("id")
     _everywhere()
-    lifecycle.read(principal.id, clock.now(), *([News.id == number] if number else []))
-    return _done("" if number else _("All are read"))
+    lifecycle.read(principal.id, clock.now(), *([News.id == _number(named)] if named else []))
+    return _done("" if named else _("All are read"))
 
 
 @bp.post("/kinds")
@@ -51,6 +51,11 @@ def choose_kinds() -> Response:
     return _done(_("Saved"))
 
 
+def _number(text: str | None) -> int | None:
+    """None for what no row can have."""
+    return int(text) if text and text.isdecimal() and len(text) < 19 else None
+
+
 def _done(text: str) -> Response:
     audit.unremarkable()
     db.session.commit()
@@ -60,7 +65,8 @@ def _done(text: str) -> Response:
 def _context(after: int | None) -> dict[str, Any]:
     _everywhere()
     organizations = {org.id: org.name for org in principal.orgs}
-    return {"page": queries.page(principal.id, PER, after), "kinds": LOOKS, "organizations": organizations}
+    page = queries.page(principal.id, PER, after)
+    return {"page": page, "after": after, "kinds": LOOKS, "organizations": organizations}
 
 
 def _everywhere() -> None:
