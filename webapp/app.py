@@ -79,6 +79,7 @@ FEATURES = (
     "webapp.dashboard.views.palette",
     "webapp.dashboard.views.help",
     "webapp.rest.api",
+    "webapp.rest.copies",
     "webapp.agent_api.views.session",
     "webapp.agent_api.views.tasks",
     "webapp.agent_api.views.transfer",

@@ -14,10 +14,15 @@ from webapp.db import db
 
 
 def listed(text: str = "") -> Sequence[Calendar]:
+    return db.session.scalars(matching(text).order_by(Calendar.name)).all()
+
+
+def matching(text: str) -> sa.Select[Calendar]:
+    """All with this in their names, in no order yet."""
     found = sa.select(Calendar).where(Calendar.deleted_at.is_(None))
     if text:
         found = found.where(sa.func.lower(Calendar.name).contains(text.lower(), autoescape=True))
-    return db.session.scalars(found.order_by(Calendar.name)).all()
+    return found
 
 
 def find(said: object, organization_id: int) -> Calendar | None:

@@ -55,8 +55,10 @@ def facts(of: ObjectSet) -> dict[str, Any]:
     return {"name": of.name, "type": of.type, "query": of.query, "picked": of.picked}
 
 
-def listed() -> sa.Select[ObjectSet]:
-    return sa.select(ObjectSet).where(ObjectSet.deleted_at.is_(None))
+def listed(text: str = "") -> sa.Select[ObjectSet]:
+    """All with this in their names, in no order yet."""
+    found = sa.select(ObjectSet).where(ObjectSet.deleted_at.is_(None))
+    return found.where(ObjectSet.name.icontains(text, autoescape=True)) if text else found
 
 
 def find(set_id: Any, organization_id: int) -> ObjectSet | None:

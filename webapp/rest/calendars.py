@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-import sqlalchemy as sa
-
 from webapp import clock
 from webapp.access.guards import choose_organization, get_or_404
 from webapp.access.permissions import Permission as P
@@ -19,7 +17,7 @@ from webapp.db import db
 from webapp.objects.values import FieldErrors
 from webapp.rest import etags, shapes
 from webapp.rest.pages import PAGE, list_of, oldest_first
-from webapp.rest.reading import body
+from webapp.rest.reading import asked, body
 from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import answered
 from webapp.rest.values import Json, Many, Moment, Shape, Text, Value, Whole
@@ -71,13 +69,14 @@ WITH_DAYS = answered(
     **CALENDAR.fields,
     days=Many(of=answered("ListedDay", date=Text(format="date"), name=Text(), source=Text())),
 )
+FILTERS: dict[str, Value] = {"q": Text(about="A part of the name.")}
 CHANGED = answered("ChangedDays", count=Whole(about="How many dates are new, or gone."), version=Whole())
 
 
-@section.get("/calendars/", needs=(P.CALENDARS_READ,), query=PAGE, answer=list_of(CALENDAR))
+@section.get("/calendars/", needs=(P.CALENDARS_READ,), query=FILTERS | PAGE, answer=list_of(CALENDAR))
 def index() -> Answer:
     """List the calendars, without their dates."""
-    return oldest_first(sa.select(Calendar).where(Calendar.deleted_at.is_(None)), Calendar.id, _form)
+    return oldest_first(queries.matching(asked().get("q", "")), Calendar.id, _form)
 
 
 @section.post("/calendars/", needs=(P.CALENDARS_WRITE,), body=NEW, answer=WITH_DAYS, status=201)

@@ -41,7 +41,8 @@ FILE = answered(
 FILTERS: dict[str, Value] = {
     "type": Text(about="What plugins call such files."),
     "plugin": Text(about="Id of the plugin that left it."),
-    "task_id": Text(about="The task that left it."),
+    "task": Text(about="The task that left it: its id, or the beginning."),
+    "task_id": Text(about="The same."),
     "q": Text(about="A part of the name."),
 }
 UPLOAD = Shape(fields={
@@ -56,8 +57,9 @@ UPLOAD = Shape(fields={
 def index() -> Answer:
     """List files, newest first."""
     wanted = asked()
-    task = tasks.by_uuid(wanted["task_id"].lower()) if "task_id" in wanted else None
-    task_id = task.id if task else -1 if "task_id" in wanted else None
+    said = wanted.get("task") or wanted.get("task_id")
+    task = tasks.by_uuid(said.lower()) if said else None
+    task_id = task.id if task else -1 if said else None
     rows = queries.listed(wanted.get("type", ""), wanted.get("plugin", ""), task_id, wanted.get("q", ""))
     return newest_first(rows, File.id, form)
 

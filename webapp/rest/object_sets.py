@@ -54,13 +54,14 @@ QUESTION = Shape(name="SetQuestion", fields={
     "query": QUERY,
     "organization": Text(about="Default: the token's own."),
 })  # fmt: skip
+FILTERS: dict[str, Value] = {"q": Text(about="A part of the name.")}
 MOST: dict[str, Value] = {"limit": Whole(low=1, high=10_000, default=100)}
 
 
-@section.get("/object-sets/", needs=(P.OBJECTS_READ,), query=PAGE, answer=list_of(SET))
+@section.get("/object-sets/", needs=(P.OBJECTS_READ,), query=FILTERS | PAGE, answer=list_of(SET))
 def index() -> Answer:
     """List the object sets."""
-    return oldest_first(sets.listed(), ObjectSet.id, _form)
+    return oldest_first(sets.listed(asked().get("q", "")), ObjectSet.id, _form)
 
 
 @section.post("/object-sets/", needs=(P.OBJECTS_WRITE,), body=NEW, answer=SET, status=201)

@@ -51,7 +51,7 @@ FIELDS = Shape(
 FILTERS: dict[str, Value] = {
     "task_id": Text(about="Only those that this task saw."),
     "key": Text(about="Its whole natural key."),
-    "q": Text(about="A part of the key."),
+    "q": Text(about="Parts of the key."),
 }
 LINK: dict[str, Value] = {
     "task_id": Text(about="The task that saw it: makes the link between them."),
@@ -67,13 +67,13 @@ def kinds() -> Json:
 
 @section.get("/objects/<object_type>/", needs=(P.OBJECTS_READ,), query=FILTERS | PAGE, answer=list_of(OBJECT))
 def index(object_type: str) -> Answer:
-    """List objects of a type, the latest new ones first."""
-    kind, wanted = _known(object_type), asked()
+    """List objects of a type, the latest new ones first; of every type as `all`."""
+    kind, wanted = "" if object_type == "all" else _known(object_type), asked()
     rows = queries.seen_by(_task(wanted["task_id"]).id, kind) if "task_id" in wanted else queries.listed(kind)
     if "key" in wanted:
         rows = rows.where(Object.key == wanted["key"])
-    if "q" in wanted:
-        rows = rows.where(Object.key.icontains(wanted["q"], autoescape=True))
+    for word in wanted.get("q", "").split():
+        rows = rows.where(Object.key.icontains(word, autoescape=True))
     return newest_first(rows, Object.id, form)
 
 

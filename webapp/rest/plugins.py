@@ -55,15 +55,16 @@ SETTINGS = answered(
 NEW_SETTINGS = Shape(name="NewPluginSettings", fields={
     "settings": Named(required=True, about="All of them: one that is left out gets its default. A secret that is left out stays; null forgets it."),
 })  # fmt: skip
+FILTERS: dict[str, Value] = {"q": Text(about="Words of its name, its description, or of what it takes and makes.")}
 WHERE: dict[str, Value] = {"organization": Text(about="Short name or id. Default: the token's own.")}
 
 
-@section.get("/plugins/", needs=(P.PLUGINS_READ,), answer=CATALOGUE)
+@section.get("/plugins/", needs=(P.PLUGINS_READ,), query=FILTERS, answer=CATALOGUE)
 def index() -> Json:
     """List the plugins."""
-    found = catalogue.catalogue()
+    found, matching = catalogue.catalogue(), queries.matching(asked().get("q", ""))
     off = queries.switched_off()
-    items = [_form(plugin, plugin.id not in off) for plugin in sorted(found.plugins.values(), key=lambda each: each.id)]
+    items = [_form(plugin, plugin.id not in off) for plugin in sorted(matching, key=lambda each: each.id)]
     broken = [{"location": each.location.rpartition("/")[2], "error": each.error} for each in found.broken]
     return {"items": items, "next": None, "broken": broken}
 

@@ -19,7 +19,7 @@ from webapp.rest.section import Answer, Section
 from webapp.rest.shapes import BATCH, answered
 from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.tasks import made
-from webapp.rest.values import Json, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
+from webapp.rest.values import Flag, Json, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
 from webapp.schedules import draft, fields, lifecycle, policies, queries, starting
 from webapp.schedules.models import Schedule, Slot
 from webapp.schedules.queries import Chosen
@@ -100,6 +100,7 @@ FILTERS: dict[str, Value] = {
     "calendar": Many(of=Text(), about="Ids."),
     "owner": Many(of=Text(), about="Who made them."),
     "plugin": Many(of=Text(), about="Ids of what they run."),
+    "missed": Flag(about="Those that missed a run in the last 24 hours."),
 }
 ENDS: dict[str, Value] = {"end": Many(of=Text(choices=tuple(End)))}
 PAUSE = Shape(name="Pause", fields={
@@ -117,8 +118,10 @@ LEFT: dict[str, Value] = {
 def index() -> Answer:
     """List schedules."""
     wanted = asked()
-    lists: dict[str, Any] = {name: tuple(wanted.get(name, ())) for name in FILTERS if name != "q"}
-    return oldest_first(queries.matching(Chosen(q=wanted.get("q", ""), **lists)), Schedule.id, form)
+    lists: dict[str, Any] = {name: tuple(wanted.get(name, ())) for name in FILTERS if name not in ("q", "missed")}
+    since = clock.now() - queries.LATELY if wanted.get("missed") else None
+    chosen = Chosen(q=wanted.get("q", ""), missed_since=since, **lists)
+    return oldest_first(queries.matching(chosen), Schedule.id, form)
 
 
 @section.post("/schedules/", needs=(P.SCHEDULES_WRITE,), body=NEW, answer=SCHEDULE, status=201,

@@ -26,6 +26,7 @@ from webapp.tasks.models import Batch, Task
 STRIP = 20  # runs in the picture of a row
 COUNT_CAP = 1_000
 OFFERED = 100  # values of a filter
+LATELY = timedelta(days=1)  # for which missed runs are news
 # Without what may list a hundred thousand inputs; with the names of object sets, asked once for all.
 PLAIN = (defer(Schedule.spec), selectinload(Schedule.object_set))
 

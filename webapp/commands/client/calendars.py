@@ -23,15 +23,16 @@ YEARS = click.option(
 
 
 @click.group(invoke_without_command=True)
+@click.option("-q", "query", help="A part of the name.")
 @click.option("--output", "-o", "form", type=click.Choice(printing.FORMS), help="Default: a table, or tabs in a pipe.")
 @click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @talks
-def calendars(server: Server, form: str | None, as_json: bool) -> None:
+def calendars(server: Server, query: str | None, form: str | None, as_json: bool) -> None:
     """List calendars; show, create or delete one; add and remove its dates."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
-    found = server.pieces("calendars", "", limit=None)
+    found = server.pieces("calendars", "", limit=None, q=query)
     if form.startswith("json"):
         printing.values(form, found)
     else:

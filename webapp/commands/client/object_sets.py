@@ -13,15 +13,16 @@ HEADS = ("ID", "NAME", "TYPE", "MEMBERS", "QUERY")
 
 
 @click.group(invoke_without_command=True)
+@click.option("-q", "query", help="A part of the name.")
 @click.option("--output", "-o", "form", type=click.Choice(printing.FORMS), help="Default: a table, or tabs in a pipe.")
 @click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @talks
-def object_sets(server: Server, form: str | None, as_json: bool) -> None:
+def object_sets(server: Server, query: str | None, form: str | None, as_json: bool) -> None:
     """List object sets; see who is in one; create or delete one."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
-    found = server.pieces("object-sets", "", limit=None)
+    found = server.pieces("object-sets", "", limit=None, q=query)
     if form.startswith("json"):
         printing.values(form, found)
     else:

@@ -20,15 +20,16 @@ WHERE = click.option("--org", "organization", help="Default: the organization of
 
 
 @click.group(invoke_without_command=True)
+@click.option("-q", "query", help="Words of the name, the description, or of what it takes and makes.")
 @click.option("--output", "-o", "form", type=click.Choice(printing.FORMS), help="Default: a table, or tabs in a pipe.")
 @click.option("--json", "as_json", is_flag=True, help="The same as -o json.")
 @talks
-def plugins(server: Server, form: str | None, as_json: bool) -> None:
+def plugins(server: Server, query: str | None, form: str | None, as_json: bool) -> None:
     """List plugins; enable or disable one; show or change its settings."""
     if click.get_current_context().invoked_subcommand:
         return
     form = "json" if as_json else printing.chosen(form)
-    found = server.get("plugins", "")["items"]
+    found = server.get("plugins", "", q=query)["items"]
     if form.startswith("json"):
         printing.values(form, found)
     else:

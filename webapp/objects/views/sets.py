@@ -42,7 +42,7 @@ class Members:
 @polling.cached(every=60)
 def index() -> Response:
     q, now = request.args.get("q", "").strip()[:120], clock.now()
-    wanted = sets.listed().where(ObjectSet.name.icontains(q, autoescape=True)).order_by(ObjectSet.name, ObjectSet.id)
+    wanted = sets.listed(q).order_by(ObjectSet.name, ObjectSet.id)
     found = db.session.scalars(wanted.limit(MOST)).all()
     told = [(each, number, sets.problem(each)) for each, number in zip(found, sets.counts(found, now), strict=True)]
     return htmx.page(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
@@ -121,7 +121,7 @@ def choose(args: MultiDict[str, str]) -> Chosen:
 
 def lately() -> datetime:
     """A day ago, by the minute, so that a list does not change with each second."""
-    return clock.now().replace(second=0, microsecond=0) - timedelta(days=1)
+    return clock.now().replace(second=0, microsecond=0) - queries.LATELY
 
 
 def _url(chosen: Chosen, per: int = SIZES[0], place: dict[str, Any] | None = None) -> str:
