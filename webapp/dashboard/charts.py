@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from webapp.dashboard.queries import Period
+from webapp.language import _
 
 WIDTH, HEIGHT, GAP = 720, 120, 3
 
@@ -36,6 +37,9 @@ class Chart:
     height: int = HEIGHT
 
 
+HOURS = "%H:%M"
+
+
 def volume(periods: Sequence[Period], label: str, form: str) -> Chart:
     top = max((period.total for period in periods), default=0) or 1
     step = WIDTH / max(1, len(periods))
@@ -50,5 +54,9 @@ def _bar(period: Period, x: float, width: float, top: int, form: str) -> Bar:
             height = max(1.5, HEIGHT * count / top)
             y -= height
             parts.append(Part(tone, round(y, 1), round(height, 1)))
-    words = f"{period.at.strftime(form)}: {period.good} completed, {period.bad} failed, {period.other} other"
+    when = period.at.strftime(form) if form == HOURS else f"{period.at.day} {_(period.at.strftime('%b'))}"
+    words = _(
+        "%(when)s: %(good)s completed, %(bad)s failed, %(other)s other",
+        when=when, good=period.good, bad=period.bad, other=period.other,
+    )  # fmt: skip
     return Bar(period.at, round(x, 1), round(width, 1), tuple(parts), words)

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from webapp.calendars.days import ONE_DAY
 from webapp.calendars.zones import day_start, wall_time
 from webapp.db import db
-from webapp.language import _
+from webapp.language import N_, _
 from webapp.schedules import each_agent, engine, plans
 from webapp.schedules.fields import RuleError
 from webapp.schedules.models import Schedule, Slot
@@ -35,13 +35,13 @@ from webapp.tasks.models import Task
 MOST = 50  # schedules in one picture
 MOST_RUNS = 50_000  # that are looked at for it: of the past, and of the time ahead
 
-AHEAD, FAILED, RUNNING, WELL, OFF = "to come", "failed", "running", "completed", "skipped"
+AHEAD, FAILED, RUNNING, WELL, OFF = N_("to come"), N_("failed"), N_("running"), N_("completed"), N_("skipped")
 # What a line can hold, the one that gives it its sign first.
 SIGNS: dict[str, Tone] = {
     FAILED: ("danger", "failed"),
     RUNNING: ("active", "executing"),
-    "missed": ("warning", "warning"),
-    "waiting": ("neutral", "pending"),
+    N_("missed"): ("warning", "warning"),
+    N_("waiting"): ("neutral", "pending"),
     AHEAD: ("violet", "scheduled"),
     WELL: ("success", "completed"),
     OFF: ("neutral", "skipped"),
@@ -108,7 +108,7 @@ class Line:
 
     @property
     def words(self) -> str:
-        return ", ".join(f"{self.ends[said]:,} {said}" for said in SIGNS if self.ends[said])
+        return ", ".join(f"{self.ends[said]:,} {_(said)}" for said in SIGNS if self.ends[said])
 
     def add(self, end: str, at: datetime, until: datetime, count: int) -> None:
         self.at, self.until = min(self.at, at), max(self.until, until)

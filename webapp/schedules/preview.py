@@ -48,7 +48,7 @@ def preview_of(given: Mapping[str, Any], calendar: Calendar | None, now: datetim
 def shown(slot: Mapping[str, Any]) -> dict[str, Any]:
     """As pages show it: the instant for the reader's clock, and the words of the schedule's own."""
     wall = datetime.fromisoformat(slot["local"])
-    said = f"{wall:%a} {date_words(wall)}"
+    said = f"{_(wall.strftime('%a'))} {date_words(wall)}"
     return {**slot, "when": datetime.fromisoformat(slot["at"]), "said": said, "offset": slot["local"][-6:]}
 
 

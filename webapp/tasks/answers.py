@@ -111,7 +111,7 @@ class Answers:
 
     @property
     def reason_label(self) -> str:
-        return ADVICE[Reason(self.reason)].label if self.reason in ADVICE else (self.reason or "")
+        return _(ADVICE[Reason(self.reason)].label) if self.reason in ADVICE else (self.reason or "")
 
     @property
     def reason_hint(self) -> str:

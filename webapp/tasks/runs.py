@@ -47,7 +47,7 @@ class Runs:
         looks = [LOOKS[Status(run.status)] for run in self.shown]
         return [
             {"tone": look.tone, "shape": look.icon, "href": f"/tasks/{run.uuid}", "current": run.id == self.task.id,
-             "label": f"{look.label}, {run.created_at:%Y-%m-%d %H:%M} UTC"}
+             "label": f"{_(look.label)}, {run.created_at:%Y-%m-%d %H:%M} UTC"}
             for run, look in zip(self.shown, looks, strict=True)
         ]  # fmt: skip
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from webapp.db import db
 from webapp.events import Event
-from webapp.language import N_
+from webapp.language import N_, _
 from webapp.tasks.lists import rows
 from webapp.tasks.models import Task
 from webapp.tasks.reasons import ADVICE, Reason
@@ -90,18 +90,18 @@ def _bars(steps: list[Step], now: datetime | None) -> list[Bar]:
     widths = [max(LEAST, WIDTH * seconds / total) for _, seconds in lengths]
     scale = WIDTH / sum(widths) if widths else 1.0
     bars, x = [], 0.0
-    for (step, _), width in zip(lengths, widths, strict=True):
+    for (step, _length), width in zip(lengths, widths, strict=True):
         bars.append(Bar(step.look.tone, round(x, 1), round(width * scale, 1), _words(step)))
         x += width * scale
     return bars
 
 
 def _words(step: Step) -> str:
-    return step.look.label if step.seconds is None else f"{step.look.label} {step.seconds:.1f} s"
+    return _(step.look.label) if step.seconds is None else f"{_(step.look.label)} {step.seconds:.1f} s"
 
 
 def _happening(event: Event) -> Happening:
     look = LOOKS[Status(event.after)] if event.after else None
-    reason = ADVICE[Reason(event.reason)].label if event.reason in ADVICE else event.reason
+    reason = _(ADVICE[Reason(event.reason)].label) if event.reason in ADVICE else event.reason
     what = look.label if look else WORDS.get(event.kind, event.kind)
     return Happening(event.at, what, look, event.actor, ": ".join(part for part in (reason, event.text) if part))

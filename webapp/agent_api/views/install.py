@@ -11,6 +11,7 @@ from webapp.access.guards import public
 from webapp.agents.address import server
 from webapp.db import db, system_scope
 from webapp.errors import Problem
+from webapp.language import _
 from webapp.library import packages
 from webapp.library.models import Package
 
@@ -39,5 +40,5 @@ def _published() -> Package:
         package = packages.agent()
         db.session.rollback()
     if package is None:
-        raise Problem(404, "No agent program has been published on this server. Run muster migrate")
+        raise Problem(404, _("No agent program has been published on this server. Run muster migrate"))
     return package

@@ -101,9 +101,9 @@ def chips(chosen: queries.Filter) -> list[dict[str, str]]:
 def menus(chosen: queries.Filter) -> list[tuple[str, str, list[tuple[str, str]], list[str]]]:
     tags = [(tag, f"{tag} ({count})") for tag, count in queries.tags_in_use()]
     found = [("tag", _("Tag"), tags, list(chosen.tags))]
-    found.append(("state", _("State"), [(s, STATE_LOOKS[s].label) for s in State], [str(s) for s in chosen.states]))
+    found.append(("state", _("State"), [(s, _(STATE_LOOKS[s].label)) for s in State], [str(s) for s in chosen.states]))
     for name in SEVERAL:
-        found.append((name, LABELS[name], [(v, v) for v in queries.values(name)], list(getattr(chosen, name))))
+        found.append((name, _(LABELS[name]), [(v, v) for v in queries.values(name)], list(getattr(chosen, name))))
     return found
 
 

@@ -36,7 +36,7 @@ def _facts() -> list[tuple[str, Any]]:
         (_("Version"), VERSION),
         (_("Database"), dialect()),
         (_("Schema"), schema.current(db.session.connection()) or "none"),
-        (_("Broker"), _("away since %(away)s UTC", away=f"{away:%H:%M:%S}") if away else "answers"),
+        (_("Broker"), _("away since %(away)s UTC", away=f"{away:%H:%M:%S}") if away else _("answers")),
         (_("Rings waiting"), queue.length() if not away else "–"),
         (_("Data folder"), str(data)),
         (_("Free disk"), current_app.jinja_env.filters["size"](shutil.disk_usage(data).free)),

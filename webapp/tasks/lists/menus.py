@@ -89,7 +89,7 @@ def bar(address: Address, who: Principal, schedules: Mapping[str, str]) -> dict[
     for name, typed in TYPED.items():
         chosen = address.values(name)
         url = address.url("/tasks/choices", of=name)
-        menus[name] = Menu(name, tuple((value, value) for value in chosen), chosen, url, typed)
+        menus[name] = Menu(name, tuple((value, value) for value in chosen), chosen, url, _(typed))
     menus |= {name: Menu(name, (), address.values(name)) for name in ("since", "until")}
     return menus | rest(address, schedules)
 
@@ -113,7 +113,7 @@ def filled(name: str, address: Address) -> Menu:
     """All that a fetched menu offers, the chosen ones first."""
     names = queries.hosts(MOST) if name == "agent" else [tag for tag, _ in agents.tags_in_use(limit=MOST)]
     chosen = address.values(name)
-    return Menu(name, tuple((value, value) for value in dict.fromkeys([*chosen, *names])), chosen, typed=TYPED[name])
+    return Menu(name, tuple((value, value) for value in dict.fromkeys([*chosen, *names])), chosen, typed=_(TYPED[name]))
 
 
 def chips(address: Address, schedules: Mapping[str, str]) -> list[dict[str, str]]:
