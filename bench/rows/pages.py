@@ -103,6 +103,14 @@ def lists(reader: Reader) -> Iterator[Row]:
     times = [seconds(lambda: nothing(reader, org, apart)) * 1000 for _ in range(30)]
     note = "of 70,000 failed ones and 45,000 of a plugin none is both"
     yield Row("c1", "two filters that exclude each other", quantile(times, 0.5), "ms", 50, note=note)
+    apart = Filter(reason=("exit_code",), plugin=("tcp_ports",))
+    times = [seconds(lambda: nothing(reader, org, apart)) * 1000 for _ in range(30)]
+    yield Row("c1", "the same without a status", quantile(times, 0.5), "ms", 50, note="a reason and a plugin")
+    _, _, ratio = in_turn(lambda: page(reader, "/tasks?group_by=none"), lambda: page(reader, "/tasks"), 25)
+    yield Row("c1", "single tasks, against batches", ratio, "×", 1.3)
+    single = f"/tasks?group_by=none&after={MANY // 2}"
+    deep, _, ratio = in_turn(lambda: page(reader, single), lambda: page(reader, "/tasks?group_by=none"), 25)
+    yield Row("c1", "single tasks, page 20,000 against page 1", ratio, "×", 1.3, note=f"{deep * 1000:.1f} ms")
     with world(big(FEW)) as settings:
         small = Reader(settings)
         _, _, ratio = in_turn(lambda: page(reader, "/tasks"), lambda: page(small, "/tasks"), 25)

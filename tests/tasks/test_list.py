@@ -55,6 +55,14 @@ def test_newer_ones_are_announced_and_not_inserted(client: Browser, session: Ses
     assert json.loads(answer.headers["HX-Trigger"])["counts"]["running"] == 0
 
 
+def test_a_page_that_shows_all_says_how_many_match(client: Browser, session: Session, cast: Cast) -> None:
+    made.ended(cast.acme)
+    made.tasks(cast.acme, ["alpha", "beta", "gamma"])
+    asked = (("q=alpha", 1), ("plugin=demo&status=pending", 3), ("q=nowhere", 0), ("plugin=demo&group_by=none", 4))
+    for query, total in asked:
+        assert f'data-total="{total}"' in client.login("viewer").get(f"/tasks?{query}").text, query
+
+
 def test_pages_go_on_where_the_last_one_ended(client: Browser, session: Session, cast: Cast) -> None:
     tasks = [made.task(cast.acme) for _ in range(27)]
     first = client.login("viewer").get("/tasks").text

@@ -171,12 +171,12 @@ def leases(session: Session, since: int = 0) -> list[Violation]:
 
 
 def ends(session: Session, since: int = 0) -> list[Violation]:
-    """Inv4: a final row says when it ended, a failed one why, and a terminated one who asked for it."""
+    """Inv4: a final row says when it ended, a failed or skipped one (and no other) why, a terminated one who asked for it."""
     asked = sa.select(Task.id, Task.status).where(
         Task.id >= since,
         sa.or_(
             Task.status.in_(states.FINAL) != Task.ended_at.is_not(None),
-            sa.and_(Task.status.in_((Status.FAILED, Status.SKIPPED)), Task.reason.is_(None)),
+            Task.status.in_(states.EXPLAINED) != Task.reason.is_not(None),
             sa.and_(Task.status == Status.TERMINATED, Task.cancel_requested_by.is_(None)),
         ),
     )

@@ -167,6 +167,10 @@ class Page:
             return self.groups[0].tasks[0].batch_id
         return self.lines[0].batch.id if self.lines else 0
 
+    @property
+    def batches(self) -> list[int]:
+        return [line.batch.id for line in self.lines] or [t.batch_id for group in self.groups for t in group.tasks]
+
     def failed_since(self, moment: datetime) -> int:
         tasks = (task for group in self.groups for task in group.tasks)
         failed = [line.batch.created_at for line in self.lines if line.failed]
@@ -331,11 +335,16 @@ def counts(organization_ids: Iterable[int]) -> dict[str, int]:
     return {status: int(total) for status, total in db.session.execute(summed.group_by(Count.status)) if total}
 
 
-def total(chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP) -> tuple[int, bool]:
-    """How many match, from the maintained sums where these can say it; and whether there are only at least so many."""
+def total(
+    chosen: Filter, kept: dict[str, int], cap: int = COUNT_CAP, within: Sequence[int] | None = None
+) -> tuple[int, bool]:
+    """How many match, from the maintained sums where these can say it; and whether there are only at least so many.
+
+    `within`: the batches of all that match, where a page has found them.
+    """
     if replace(chosen, status=()) == Filter():
         return sum(number for status, number in kept.items() if not chosen.status or status in chosen.statuses), False
-    found = count(chosen, cap)
+    found = count(chosen, cap) if within is None else _counted([Task.batch_id.in_(within), *where(chosen)], cap)
     return found, found >= cap
 
 
@@ -343,11 +352,15 @@ def count(chosen: Filter, cap: int = COUNT_CAP) -> int:
     """How many tasks match, at most `cap`: counting on would cost more than anybody learns from it."""
     found = 0
     for part in matching.in_order(chosen, counting=True):
-        some = sa.select(Task.id).where(Task.latest.is_(True), *part.conditions).limit(cap - found).subquery()
-        found += db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
+        found += _counted(part.conditions, cap - found)
         if found >= cap:
             break
     return found
+
+
+def _counted(conditions: Sequence[sa.ColumnElement[bool]], cap: int) -> int:
+    some = sa.select(Task.id).where(Task.latest.is_(True), *conditions).limit(cap).subquery()
+    return db.session.scalar(sa.select(sa.func.count()).select_from(some)) or 0
 
 
 def ids(chosen: Filter, cap: int = ID_CAP) -> list[str]:

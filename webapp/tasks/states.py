@@ -33,6 +33,7 @@ UNSTARTED = frozenset({S.ASSIGNED, S.DOWNLOADING})
 OPEN = WAITING | LEASED
 FINAL = frozenset(S) - OPEN
 BAD = frozenset({S.FAILED, S.TERMINATED, S.EXPIRED})  # what "run the failed ones again" means
+EXPLAINED = frozenset({S.FAILED, S.SKIPPED})  # those that have a reason code, and no others
 
 # from → to. A move that is not here cannot be made; a verb in lifecycle.py makes those that are.
 MOVES: dict[Status, frozenset[Status]] = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -15,6 +16,7 @@ from webapp.tasks.lists.filters import Filter
 from webapp.tasks.lists.search import matching_words
 from webapp.tasks.models import Batch, Task
 from webapp.tasks.notes.models import Mention
+from webapp.tasks.states import EXPLAINED
 
 Condition = sa.ColumnElement[bool]
 
@@ -58,7 +60,11 @@ def in_order(chosen: Filter, *, counting: bool = False) -> list[Part]:
     rarest = min(numbers, key=lambda name: numbers[name], default="")
     if rarest and numbers[rarest] < FEW:
         return [Part([rare(Task.id.in_(_ids(ways[rarest]))), *where(chosen)], True)]
-    conditions = where(chosen, () if counting else LONG)
+    hidden: tuple[str, ...] = () if counting else LONG
+    if len(ways) > 1 and chosen.reason and not chosen.status:
+        # The index of a status tells type, plugin and agent without a look at the tasks; that of a reason does not.
+        chosen, hidden = replace(chosen, status=tuple(sorted(EXPLAINED))), (*hidden, "reason")
+    conditions = where(chosen, hidden)
     if [*ways] in [[name] for name, _ in EXACT]:
         conditions += map(rare, ways[rarest])
     split = [[Task.organization_id == each] for each in organizations] if organizations is not None else [[]]
@@ -127,14 +133,14 @@ def rare(condition: Condition) -> Condition:
 def where(chosen: Filter, hidden: Container[str] = ()) -> list[Condition]:
     """The conditions on tasks; status is among them too, so that any statement may use these alone.
 
-    What is `hidden` (time, agent) the planner cannot look up, so that it takes the way that is shorter here.
+    What is `hidden` (time, agent, reason) the planner cannot look up, so that it takes the way that is shorter here.
     """
     found: list[Condition] = [Task.deleted_at.is_(None)]
     if chosen.status:
         found.append(Task.status.in_(chosen.statuses))
     for name, column in EXACT:
         if values := getattr(chosen, name):
-            found.append(_one_of(column, values))
+            found.append(_one_of(_column(column, name in hidden), values))
     for name, number in (
         ("definition", Task.definition_id),
         ("group", Task.group_run_id),

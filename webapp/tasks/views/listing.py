@@ -85,7 +85,8 @@ def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
     upto = address.seen or None
     page, new = _page(address, chosen, upto), _new(address, chosen, upto)
     kept = queries.counts(principal.org_ids_with(Permission.TASKS_READ))
-    total, capped = queries.total(chosen, kept, COUNTED)
+    whole = not (address.after or address.before or new or page.newer or page.older)
+    total, capped = queries.total(chosen, kept, COUNTED, page.batches if whole else None)
     seen = upto or (0 if address.after or address.before else page.newest)
     return _around(address, page, kept) | {
         "total": total, "capped": capped, "seen": seen,
