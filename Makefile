@@ -11,6 +11,7 @@ DB ?= both
 MINUTES ?= 5
 SEED ?=
 ONLY ?=
+ADD ?=
 
 # The first on the PATH that is new enough.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 python; do \
@@ -20,7 +21,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.14 p
 .PHONY: help run faults test check bench storm browser words migration lock
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: $(VENV)/run.stamp ## run the product here until Ctrl-C (PORT=, MUSTER_DATA=, …: see `muster config`)
 	@MUSTER_DEMO="$${MUSTER_DEMO-$(if $(DATABASE_URL),0,1)}" exec $(BIN)/muster up
@@ -39,8 +40,8 @@ check: $(VENV)/dev.stamp ## lint, types, import arrows, templates, migrations an
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/djlint templates --lint --quiet
 	$(BIN)/muster migrate --check
-	@if grep -nE '://|--(extra-)?index-url|--find-links' requirements*.lock; then \
 	$(BIN)/python -m tests.words --check
+	@if grep -nE '://|--(extra-)?index-url|--find-links' requirements*.lock; then \
 		echo "The locks must not name where packages come from: use make lock." >&2; exit 1; fi
 
 bench: $(VENV)/dev.stamp ## measure against the budgets (ONLY=list)
@@ -52,7 +53,6 @@ storm: $(VENV)/dev.stamp ## break things on purpose, then count (MINUTES=, SEED=
 browser: $(VENV)/dev.stamp ## run only the tests in Chromium (MUSTER_FULL=1: axe in all themes and widths)
 	@$(BIN)/python -m pytest tests/pages -n $(WORKERS) $(ARGS)
 
-lock: | $(BIN)/python ## write the lock files anew from pyproject.toml
 words: $(VENV)/dev.stamp ## bring the catalogues of all languages in step with the sources (ADD=nl: one more language)
 	@$(BIN)/python -m tests.words $(if $(ADD),--add $(ADD))
 
@@ -61,6 +61,7 @@ migration: $(VENV)/dev.stamp ## write what the models have and the migrations ha
 	@$(BIN)/python -m migrations.revise "$(NAME)"
 	@$(BIN)/ruff format --quiet migrations
 
+lock: | $(BIN)/python ## write the lock files anew from pyproject.toml
 	@$(PIP) install uv
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile $(LOCKED) pyproject.toml --group dev -c requirements.lock -o requirements-dev.lock

@@ -11,6 +11,7 @@ from structlog.contextvars import get_contextvars
 from werkzeug.exceptions import HTTPException
 
 from webapp import htmx
+from webapp.db import db
 from webapp.language import _
 from webapp.refusal import Problem as Problem  # views raise it, too
 from webapp.refusal import Refused, SignInNeeded
@@ -143,6 +144,7 @@ def _collided(error: sqlalchemy.exc.IntegrityError) -> Response:
     """Two people took the same name at the same moment. Every other broken rule of the database is our fault."""
     if getattr(error.orig, "sqlstate", "") != "23505" and "UNIQUE" not in str(error.orig):
         return _unexpected(error)
+    db.session.rollback()  # or the page's menu could not be read
     return answer(
         Problem(409, _("Somebody else did the same at the same moment. Look at the list before you try again"))
     )
@@ -152,6 +154,7 @@ def _unexpected(error: Exception) -> Response:
     log.exception("a request failed", path=request.path, exc_info=error)
     text = _("Something failed on our side. Nothing was changed. Reference %(reference)s", reference=reference())
     try:
+        db.session.rollback()
         return answer(Problem(500, text, reference=reference()))
     except Exception:  # the page that tells of it may be what is broken
         log.exception("the error page failed")

@@ -12,9 +12,11 @@ from tests.cast import Cast
 from tests.schedules import made as schedules
 from tests.tasks import made
 from webapp import clock
+from webapp.access import lifecycle as accounts
+from webapp.access.models import User
 from webapp.dashboard import charts, queries
 from webapp.dashboard.queries import Period
-from webapp.events import Actor
+from webapp.events import SYSTEM, Actor
 from webapp.processes import beats
 from webapp.tasks import lifecycle, sweep
 from webapp.tasks.lifecycle import End
@@ -79,6 +81,26 @@ def test_the_list_of_first_steps_ticks_from_what_really_happened(client: Browser
     assert "Getting started" in before and 'class="done"' not in before
     made.ended(cast.acme)
     assert 'class="done"' in client.get("/").get_data(as_text=True)
+
+
+def test_a_password_of_ones_own_and_a_colleague_are_steps_too(client: Browser, session: Session, cast: Cast) -> None:
+    admin = session.get_one(User, cast.id("admin"))
+    assert queries.done_by(admin.id) == {"colleague"}
+    accounts.change_password(admin, "x", SYSTEM, clock.now())
+    session.commit()
+    assert queries.done_by(admin.id) == {"account", "colleague"}
+
+
+def test_the_first_steps_are_put_away_and_come_back(client: Browser, cast: Cast) -> None:
+    client.login("operator").post("/me/prefs", data={"steps": "off"})
+    assert "Getting started" not in client.get("/").get_data(as_text=True)
+    client.post("/me/prefs", data={"boxes": ["shortcuts", "steps"], "steps": "y"})
+    assert "Getting started" in client.get("/").get_data(as_text=True)
+
+
+def test_who_may_only_look_is_told_how_to_read_the_page(client: Browser, cast: Cast) -> None:
+    page = client.login("viewer").get("/").get_data(as_text=True)
+    assert "How to read this page" in page and "Getting started" not in page
 
 
 @pytest.mark.parametrize(("by", "done"), [(schedules.ANN, True), (Actor("system", "Demo"), False)])

@@ -123,6 +123,7 @@ class AppearanceForm(FlaskForm):
     )
     tz = SelectField(N_("Time zone"))
     shortcuts = BooleanField(N_("Single-key shortcuts"))
+    steps = BooleanField(N_("First steps on the dashboard"))
 
     def __init__(self, *args: object, **kwargs: object) -> None:
         super().__init__(*args, **kwargs)

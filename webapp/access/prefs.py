@@ -76,6 +76,7 @@ PREFS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "times": ("relative", choice("relative", "absolute")),
     "rail": ("wide", choice("wide", "narrow")),
     "columns": ({}, columns),
+    "steps": (True, switch),  # the first steps, on the dashboard
     "muted": ([], names),  # kinds of notifications that do not ring
     "tasks": ("", query),  # the filters with which the menu opens the list of tasks
 }

@@ -20,7 +20,10 @@ class Step:
 
 
 STEPS = (
-    Step("seen", N_("See a task run"), N_("Samples run on this machine from the first start."), "/tasks", N_("Tasks"), Permission.TASKS_READ),
+    Step("account", N_("Secure your account"), N_("Choose a password that only you know."), "/me/password", N_("Password"),
+         Permission.TASKS_CREATE),
+    Step("seen", N_("See a task run"), N_("Samples run on this machine from the first start. Open one and read its output."), "/tasks",
+         N_("Tasks"), Permission.TASKS_CREATE),
     Step("own", N_("Run your own task"), N_("A plugin, a command or a test, on this server or a host."), "/tasks/new", N_("New task"),
          Permission.TASKS_CREATE),
     Step("retried", N_("Understand a failure"), N_("Open one that failed, read why, and run it again."), "/tasks?status=failed",
@@ -29,6 +32,8 @@ STEPS = (
          N_("Schedules"), Permission.SCHEDULES_WRITE),
     Step("agent", N_("Connect another host"), N_("One command installs the agent and the page shows it arrive."), "/agents",
          N_("Agents"), Permission.AGENTS_WRITE),
+    Step("colleague", N_("Invite a colleague"), N_("With a role that says what they may do here."), "/admin/users/new", N_("New user"),
+         Permission.USERS_WRITE),
 )  # fmt: skip
 
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlalchemy.orm import load_only
 
+from webapp.access.models import Membership, User
 from webapp.agents.models import Agent
 from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db, system_scope
@@ -162,4 +163,8 @@ def done_by(user_id: int | None) -> set[str]:
     }
     if db.session.scalar(sa.select(Agent.id).offset(1).limit(1)):
         found.add("agent")  # the first one is the server's own
+    if db.session.scalar(sa.select(User.id).where(User.id == user_id, User.password_changed_at > User.created_at)):
+        found.add("account")
+    if db.session.scalar(sa.select(Membership.id).where(Membership.user_id != user_id).limit(1)):
+        found.add("colleague")
     return found

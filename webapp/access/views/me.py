@@ -52,8 +52,11 @@ def appearance() -> str:
 @bp.post("/prefs")
 @requires(person=True)
 def set_prefs() -> Response:
-    """Any of them, from the page's controls or the form; `org` is the organisation that the pages show."""
-    given = request.form.to_dict() | ({"shortcuts": "off"} if _unchecked("shortcuts") else {})
+    """Any of them, from the page's controls or the form; `org` is the organisation that the pages show.
+
+    A browser does not send an empty box, so the form says which `boxes` it has.
+    """
+    given = request.form.to_dict() | {name: "off" for name in request.form.getlist("boxes") if name not in request.form}
     taken, refused = prefs.read(given)
     if refused:
         raise Problem(
@@ -134,11 +137,6 @@ def _organization_id(slug: str) -> int | None:
         if org.slug == slug:
             return org.id
     raise Problem(422, errors=[{"field": "org", "message": _("Choose one of your organizations")}])
-
-
-def _unchecked(name: str) -> bool:
-    """A browser does not send an empty box; the form says that it has one."""
-    return name in request.form.getlist("boxes") and name not in request.form
 
 
 def _right(form: ChangePasswordForm, stored: str) -> bool:

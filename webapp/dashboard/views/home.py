@@ -62,8 +62,15 @@ def facts() -> dict[str, Any]:
         "failures": failures.streaks(orgs, current_app.extensions["settings"].data),
         "calls": mentions.waiting_for(principal.id, CALLS),
         "capacity": queries.capacity(counts, now),
-        "steps": checklist.steps(queries.done_by(principal.id), _rights()) if sum(counts.values()) < NEWCOMER else [],
+        **_first_steps(sum(counts.values())),
     }  # fmt: skip
+
+
+def _first_steps(tasks: int) -> dict[str, Any]:
+    """What to try, or for who may only look, how to read the page; until it was put away."""
+    wanted = principal.prefs["steps"] and tasks < NEWCOMER
+    steps = checklist.steps(queries.done_by(principal.id), _rights()) if wanted else []
+    return {"steps": steps, "reading": wanted and not principal.can(Permission.TASKS_CREATE)}
 
 
 def tiles(counts: dict[str, int], ended: dict[Status, int]) -> list[dict[str, Any]]:
