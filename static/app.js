@@ -400,8 +400,9 @@ on('pointerover', 'time', (event, el) => {
 function tellSeconds() {
   if (document.hidden) return
   for (const el of $$('[data-since]')) setText(el, lasting(Math.max(0, (Date.now() - new Date(el.dataset.since)) / 1000)))
-  const age = Math.round((Date.now() - lastAnswer) / 1000)
-  for (const el of $$('[data-age]')) setText(el, `updated ${age < 60 ? `${age} s` : `${Math.floor(age / 60)} min`} ago`)
+  const old = Math.round((Date.now() - lastAnswer) / 1000)
+  const age = old < 60 ? old + ' s' : Math.floor(old / 60) + ' min'
+  for (const el of $$('[data-age]')) setText(el, _('updated {age} ago', { age }))
 }
 
 /* ---- Messages ---- */

@@ -14,6 +14,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import ONLINE_FOR, State
 from webapp.db import db, system_scope
 from webapp.processes import beats
+from webapp.schedules import plans
 from webapp.schedules.models import Schedule
 from webapp.tasks import queries
 from webapp.tasks.lists import indexed
@@ -118,7 +119,9 @@ def due_next(schedules: Iterable[Schedule], limit: int = SHOWN) -> list[Next]:
     tasks = db.session.scalars(waiting.order_by(Task.not_before, Task.id).limit(limit))
     found = [Next(t.not_before, f"n-{t.uuid}", f"/tasks/{t.uuid}", t.what, t.input) for t in tasks if t.not_before]
     found += [
-        Next(s.next_run_at, f"n-{s.id}", f"/tasks/schedules/{s.id}", s.name, s.text) for s in schedules if s.next_run_at
+        Next(s.next_run_at, f"n-{s.id}", f"/tasks/schedules/{s.id}", s.name, plans.told(s))
+        for s in schedules
+        if s.next_run_at
     ]
     return sorted(found, key=lambda each: (each.at, each.id))[:limit]
 
