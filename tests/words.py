@@ -76,9 +76,15 @@ def fresh(code: str = "") -> Words:
     """The texts of today, with the translations that there are."""
     known = {message.id: message.string for message in read(code)} if code and po(code).exists() else {}
     words = Words(locale=code or None, fuzzy=False, header_comment=HEAD)
-    for text in sorted(texts(), key=lambda text: (text if isinstance(text, str) else text[0]).lower()):
+    for text in sorted(texts(), key=_place):
         words.add(text, known.get(text) or "")
     return words
+
+
+def _place(text: str | tuple[str, ...]) -> tuple[str, str]:
+    """Texts that differ in their case alone have an order, too."""
+    first = text if isinstance(text, str) else text[0]
+    return first.lower(), first
 
 
 def written(words: Catalog) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -129,7 +129,7 @@ def test_runs_of_the_same_are_compared_with_what_is_usual(client: Browser, sessi
         taken = made.started(cast.acme, begun)
         lifecycle.finish(taken.task, taken.lease, made.WORKER, begun + timedelta(seconds=seconds), End(0))
     page = seen(client, taken.task)
-    assert "10.0 × slower than usual" in page and 'aria-label="Last runs of the same"' in page and "previous" in page
+    assert "▲ 10.0 × slower than usual" in page and 'aria-label="Last runs of the same"' in page and "previous" in page
 
 
 def test_attempts_name_each_other(client: Browser, session: Session, cast: Cast) -> None:
@@ -191,3 +191,23 @@ def test_details_say_it_again_for_programs(client: Browser, session: Session, ca
     page = seen(client, task, tab="details")
     assert "curl -X POST http://localhost/api/v1/tasks/" in page and "muster run --plugin demo" in page
     assert "it&#39;s &lt;b&gt;" in page
+
+
+def test_its_times_are_told_in_the_zone_that_the_reader_chose(client: Browser, session: Session, cast: Cast) -> None:
+    host = made.agent(cast.acme, "web-1", facts={"timezone": "Asia/Kolkata"})
+    task = made.command(cast.acme, {"agents": [host.hostname]}, now=datetime(2026, 3, 1, 12, tzinfo=UTC))[0]
+    here, zones = f"/tasks/{task.uuid}", {"utc": "2026-03-01 12:00:00 UTC</time>", "agent": "2026-03-01 17:30:00 IST"}
+    client.login("viewer")
+    assert "data-abs" in facts(client, here)
+    for zone, told in zones.items():
+        answer = client.htmx("POST", "/me/prefs", data={"task_zone": zone}, headers={"HX-Current-URL": here})
+        assert answer.headers["HX-Redirect"] == here
+        assert told in facts(client, here) and "data-abs" not in facts(client, here)
+    of_worker = facts(client, f"/tasks/{made.task(cast.acme).uuid}")
+    assert "data-abs" in of_worker and "Asia/Kolkata" not in of_worker
+    assert client.post("/me/prefs", data={"task_zone": "moon"}).status_code == 422
+
+
+def facts(client: Browser, page: str) -> str:
+    text = client.get(page).text
+    return text[text.index('id="facts"') : text.index("</aside>")]

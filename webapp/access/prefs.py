@@ -73,6 +73,7 @@ PREFS: dict[str, tuple[Any, Callable[[str], Any]]] = {
     "tail": (False, switch),  # new rows appear by themselves
     "shortcuts": (True, switch),
     "tz": ("browser", zone),
+    "task_zone": ("mine", choice("mine", "utc", "agent")),  # in which zone a task's page tells its times
     "times": ("relative", choice("relative", "absolute")),
     "rail": ("wide", choice("wide", "narrow")),
     "columns": ({}, columns),

@@ -30,7 +30,7 @@ LONGEST = timedelta(days=30)
 MOST_USES = 1000
 REPEATED_WITHIN = timedelta(minutes=10)
 CAPABILITIES = frozenset({*TYPES, "run_as"})
-FACT_WORDS, FACT_NUMBERS = ("system", "kernel", "python"), ("cpus", "memory")
+FACT_WORDS, FACT_NUMBERS = ("system", "kernel", "python", "timezone"), ("cpus", "memory")
 _UNSHOWN = re.compile(r"[^\w.:@ -]")
 
 

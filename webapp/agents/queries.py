@@ -45,6 +45,12 @@ class Page:
 # --- what tasks need ----------------------------------------------------------------------------------------
 
 
+def zone_of(agent_id: int | None) -> str:
+    """By its name, as the host has told it."""
+    facts = db.session.scalar(sa.select(Agent.facts).where(Agent.id == agent_id)) if agent_id else None
+    return str((facts or {}).get("timezone", ""))
+
+
 def active(organization_id: int) -> sa.Select[Agent]:
     """Those that ALL and tags mean."""
     mine = sa.select(Agent).where(Agent.organization_id == organization_id, Agent.deleted_at.is_(None))

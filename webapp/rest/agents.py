@@ -48,6 +48,7 @@ AGENT = answered(
             "cpus": Whole(),
             "memory": Whole(about="Bytes."),
             "python": Text(),
+            "timezone": Text(about="Such as Europe/Amsterdam."),
         },
         about="What the host says of itself; what it did not find out is left out.",
     ),

@@ -66,6 +66,10 @@ class Runs:
         )
 
     @property
+    def slower(self) -> bool:
+        return bool(self.usual and self.task.run_time and self.task.run_time.total_seconds() > self.usual)
+
+    @property
     def expected_end(self) -> datetime | None:
         task = self.task
         if not task.started or task.started_at is None:

@@ -8,7 +8,7 @@ from typing import Any
 def facts() -> dict[str, Any]:
     found = {
         "system": _system(), "kernel": platform.release(), "cpus": os.cpu_count(), "memory": _memory(),
-        "python": platform.python_version(),
+        "python": platform.python_version(), "timezone": _timezone(),
     }  # fmt: skip
     return {name: value for name, value in found.items() if value}
 
@@ -29,6 +29,12 @@ def _os_release() -> dict[str, str]:
         except OSError:
             continue
     return {}
+
+
+def _timezone() -> str:
+    """By its name, such as Europe/Amsterdam."""
+    named = os.environ.get("TZ", "").lstrip(":") or os.path.realpath("/etc/localtime")
+    return named.rpartition("zoneinfo/")[2] if "zoneinfo/" in named or not named.startswith("/") else ""
 
 
 def _memory() -> int:

@@ -67,6 +67,8 @@ def set_prefs() -> Response:
     if "org" in given:
         sessions.choose(principal.credential, _organization_id(given["org"]))
     db.session.commit()
+    if "task_zone" in taken:
+        return htmx.moved(here(), _("Saved"))
     if "language" in taken:
         return _spoken(taken["language"])
     return htmx.changed(None, here(), "" if "org" in given else _("Saved"))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Response, current_app, redirect, request
 
 from webapp import clock, htmx, polling
+from webapp.access import prefs
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
 from webapp.access.principal import principal
+from webapp.agents import queries as agents
 from webapp.files import queries as files
 from webapp.language import _
 from webapp.plugins import queries as plugins
@@ -54,7 +57,7 @@ def _show(task_id: str) -> Response:
         "tasks/detail.html", "tasks/_task.html", task=task, tab=tab, tabs=tabs,
         org=next(org for org in principal.orgs if org.id == task.organization_id), family=related,
         timeline=timeline.of(task, clock.now()), runs=runs.of(task), whys=_whys(task), copied=_copied(task),
-        due_by=schedules.due_by(task), **CONTENTS[tab](task),
+        due_by=schedules.due_by(task), **_zones(task), **CONTENTS[tab](task),
     )  # fmt: skip
 
 
@@ -86,6 +89,15 @@ def _whys(task: Task) -> list[why.Why]:
         return []
     now = clock.now()
     return why.why(task, now, beats.count_alive("worker", now))
+
+
+def _zones(task: Task) -> dict[str, Any]:
+    """In which its times are told: the reader's own, UTC, or the host's if it has told it."""
+    host = agents.zone_of(task.agent_id)
+    named = {"utc": "UTC"} | ({"agent": host} if host in prefs.zones() else {})
+    chosen = principal.prefs["task_zone"]
+    zone = ZoneInfo(named[chosen]) if chosen in named else None
+    return {"zones": named | {"mine": _("mine")}, "zone": zone, "chosen_zone": chosen if zone else "mine"}
 
 
 def _output(task: Task) -> dict[str, Any]:
