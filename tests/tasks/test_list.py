@@ -38,6 +38,12 @@ def test_a_filter_that_cannot_be_understood_leaves_the_list_alone(client: Browse
     assert "Did you mean status?" in answer.text
 
 
+def test_a_page_with_such_a_filter_says_so_where_the_list_would_stand(client: Browser, session: Session) -> None:
+    page = client.login("viewer").get("/tasks?q=statsu:failed")
+    listed = page.text[page.text.index('id="tasks"') :]
+    assert page.status_code == 422 and "Did you mean status?" in listed and "No tasks match" not in listed
+
+
 def test_the_first_poll_of_a_page_finds_it_unchanged(client: Browser, session: Session, cast: Cast) -> None:
     made.task(cast.acme)
     page = client.login("viewer").get("/tasks").text

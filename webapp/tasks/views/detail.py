@@ -94,10 +94,12 @@ def _whys(task: Task) -> list[why.Why]:
 def _zones(task: Task) -> dict[str, Any]:
     """In which its times are told: the reader's own, UTC, or the host's if it has told it."""
     host = agents.zone_of(task.agent_id)
-    named = {"utc": "UTC"} | ({"agent": host} if host in prefs.zones() else {})
+    named = {"utc": "UTC"} | ({"agent": host} if host in prefs.zones() - {"UTC", "Etc/UTC"} else {})
     chosen = principal.prefs["task_zone"]
     zone = ZoneInfo(named[chosen]) if chosen in named else None
-    return {"zones": named | {"mine": _("mine")}, "zone": zone, "chosen_zone": chosen if zone else "mine"}
+    told = {"utc": "UTC", "agent": _("agent"), "mine": _("mine")}
+    zones = {key: told[key] for key in (*named, "mine")}
+    return {"zones": zones, "zone": zone, "chosen_zone": chosen if zone else "mine"}
 
 
 def _output(task: Task) -> dict[str, Any]:
