@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
@@ -85,8 +86,9 @@ def kept(name: str, what: str, fill: Callable[[Settings], None]) -> Path:
 
 
 def shape() -> str:
-    """Changes with the columns, so that an old file is not taken for a new one."""
-    return f"{len(Task.__table__.columns)}-{len(Batch.__table__.columns)}-{len(Task.__table__.indexes)}"
+    """Changes with the schema, so that an old file is not taken for a new one."""
+    versions = sorted((schema.MIGRATIONS / "versions").glob("[0-9]*.py"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in versions)).hexdigest()[:8]
 
 
 def fill(settings: Settings, count: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.pages.conftest import Open
 from tests.pages.looking import how_many
@@ -25,3 +25,13 @@ def test_agents_are_taken_off_their_hosts(app: Flask, open_as: Open) -> None:
     expect(page.locator("#toasts .toast")).to_contain_text("web-1 is asked to uninstall")
     expect(page.locator("[data-count]")).to_have_text("")
     assert how_many(app, UNINSTALLS) == 1
+
+
+def test_what_the_menu_copies_follows_the_filter(page: Page) -> None:
+    page.goto("/agents")
+    page.locator("#q").fill("web")
+    page.wait_for_url("**/agents?q=web")
+    page.locator("#more summary").click()
+    expect(page.get_by_role("button", name="Copy as CLI")).to_have_attribute("data-copy", "muster agents -q web")
+    copied = page.get_by_role("button", name="Copy as API URL").get_attribute("data-copy") or ""
+    assert copied.endswith("/api/v1/agents/?q=web") and copied.startswith(page.url.partition("/agents")[0])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from flask import Flask
@@ -117,3 +118,12 @@ def test_a_double_click_runs_a_command_once(app: Flask, page: Page) -> None:
     page.locator("#run").dblclick()
     expect(page.locator("#adhoc-run")).to_be_visible()
     assert how_many(app, Task.trigger == "adhoc") == before + 1
+
+
+def test_the_zone_of_a_tasks_times_is_chosen_there(app: Flask, page: Page) -> None:
+    there = f"/tasks/{task(app, Task.status == 'failed')}"
+    page.goto(there)
+    page.locator("#facts").get_by_role("button", name="UTC").click()
+    expect(page.locator("#facts time").first).to_have_text(re.compile(r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$"))
+    page.locator("#facts").get_by_role("button", name="mine").click()
+    expect(page.locator("#facts time[data-abs]").first).to_be_visible()
