@@ -205,6 +205,8 @@ def _named_organization(slug: str, permission: Permission) -> int:
 
 def _why(permission: Permission | None, org_id: int | None) -> str:
     words = _(permission.words) if permission else _("do this")
+    if permission and org_id is None and len(principal.seen) == 1:
+        org_id = principal.seen[0].id
     org = next((org for org in principal.orgs if org.id == org_id), None)
     if org is None:
         return _("You cannot %(words)s. Your role does not include it", words=words)
