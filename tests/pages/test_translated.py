@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, replace
@@ -10,11 +11,13 @@ from html.parser import HTMLParser
 import pytest
 import sqlalchemy as sa
 from flask import Flask
+from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from tests.browser import Browser
 from tests.cast import Cast
-from tests.pages.addresses import pages
+from tests.pages.addresses import NOT_PAGES, pages
+from tests.test_routes import Urls, routes
 from webapp import language, pseudo
 from webapp.config import Settings
 from webapp.db import unit
@@ -39,6 +42,8 @@ NAMES = {
 # What to type, as it is typed.
 EXAMPLES = {"status:failed agent:web-* timeout", "2026-12-24..2026-12-31 Closed"}
 DOCUMENTS = ROOT / "docs"
+# They end the session, or choose another language for it.
+ENDING = {"login.logout", "me.set_prefs", "me.revoke_session"}
 
 
 @pytest.fixture
@@ -96,14 +101,43 @@ def test_every_text_of_a_page_goes_through_a_catalogue(app: Flask, client: Brows
     assert not found, "\n".join(f"{url}: {text!r}" for text, url in sorted(found.items(), key=lambda each: each[::-1]))
 
 
+def test_what_an_act_answers_goes_through_a_catalogue(
+    app: Flask, client: Browser, session: Session, cast: Cast
+) -> None:
+    """Each is asked for nothing in particular: most refuse, some do it, and all say so."""
+    client.login("admin").set_cookie(language.COOKIE, pseudo.CODE)
+    urls, found = Urls(cast.acme, session), list[tuple[str, str]]()
+    for rule, method, access in routes(app):
+        if method == "POST" and not access.public and not rule.rule.startswith(NOT_PAGES):
+            if rule.endpoint in ENDING:
+                continue
+            url = urls.of(rule, method)
+            answer = client.htmx(method, url)
+            found += [(text, url) for text in said(answer)]
+    data = data_of(app)
+    bare = {text: url for text, url in found if is_ours(text, data)}
+    assert not bare, "\n".join(f"{url}: {text!r}" for text, url in bare.items())
+
+
+def said(answer: TestResponse) -> list[str]:
+    """By a toast, or by a form that came back."""
+    told = json.loads(answer.headers.get("HX-Trigger", "{}")).get("toast", {}).get("text", "")
+    page = Texts()
+    if answer.status_code == 422:
+        page.feed(answer.text)
+    return [unbracketed(told, 0)[0], *page.found]
+
+
 def bare(answer: TestResponse, data: set[str]) -> Iterator[str]:
     """The texts that no catalogue was asked for."""
     page = Texts()
     page.feed(answer.text)
-    for text in page.found:
-        words = " ".join(text.split())
-        if words not in data | EXAMPLES and any(_told(part) and part not in data for part in parts(words)):
-            yield words
+    yield from (" ".join(text.split()) for text in page.found if is_ours(text, data))
+
+
+def is_ours(text: str, data: set[str]) -> bool:
+    words = " ".join(text.split())
+    return words not in data | EXAMPLES and any(_told(part) and part not in data for part in parts(words))
 
 
 def parts(text: str) -> list[str]:

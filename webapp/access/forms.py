@@ -34,6 +34,9 @@ SLUG = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")
 PERIODS = {"10": N_("Every 10 seconds"), "30": N_("Every 30 seconds"), "0": N_("Paused")}
 LIVES = {"30": N_("30 days"), "90": N_("90 days"), "365": N_("1 year")}
 
+# What the library says itself.
+OF_LIBRARY = (N_("Not a valid choice."), N_("Not a valid integer value."))
+
 
 def choices(options: Mapping[Any, str]) -> list[Choice]:
     """What a select field offers: the label for each value, in the language of who is asked."""
