@@ -109,6 +109,20 @@ def test_nothing_to_do_is_no_content(caller: Caller) -> None:
     assert caller.claim().status_code == 204
 
 
+def test_a_claim_does_not_wait_for_heartbeats_that_are_being_noted(
+    app: Flask, caller: Caller, agent: Agent, task: Task, session: Session
+) -> None:
+    if dialect() == "sqlite":
+        return  # one writer at a time, whatever it writes
+    with unit(app, "test") as other, ThreadPoolExecutor(1) as pool:
+        other.execute(sa.update(Agent).values(load=0.5))
+        asked = pool.submit(caller.claim)
+        try:
+            assert asked.result(60).status_code == 200
+        finally:
+            other.rollback()
+
+
 def test_the_same_claim_gets_the_same_leases(caller: Caller, task: Task, session: Session) -> None:
     first, again = (caller.claim(claim_id="one").json["tasks"] for _ in range(2))
     assert (first[0]["token"], first[0]["lease_seq"]) == (again[0]["token"], again[0]["lease_seq"])
