@@ -114,5 +114,5 @@ def test_a_stored_permission_that_is_no_longer_known_gives_nothing() -> None:
 
 def test_who_may_not_see_a_page_is_told_where_and_who_can_change_that(client: Browser, session: Session) -> None:
     answer = client.login("viewer").get("/admin/users")
-    assert answer.status_code == 403
-    assert "You cannot see users in Acme. Your role is Viewer. Alice" in answer.text and "can change roles" in answer.text
+    assert answer.status_code == 403 and "can change roles" in answer.text
+    assert "You cannot see users in Acme. Your role is Viewer. Alice" in answer.text
