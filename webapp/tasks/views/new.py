@@ -15,6 +15,7 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.agents import picker
 from webapp.db import db, writing_to
+from webapp.language import ngettext
 from webapp.security import here
 from webapp.tasks import asked, launch, new_form, refill
 from webapp.tasks.models import Batch, Task
@@ -79,7 +80,7 @@ def _answer(batch: Batch) -> Response:
     tasks = db.session.scalars(sa.select(Task.uuid).where(Task.batch_id == batch.id).limit(2)).all()
     to = f"/tasks/{tasks[0]}" if len(tasks) == 1 else f"/tasks/batches/{batch.uuid}"
     number = batch.total or 1
-    text = f"{number:,} task{'s' if number != 1 else ''} created"
+    text = ngettext("%(count)s task created", "%(count)s tasks created", number, count=f"{number:,}")
     if here().partition("?")[0].rstrip("/") == "/tasks/new":  # a page of its own, with no list behind it
         return htmx.moved(to, text)
     answer = htmx.changed(None, to, text, refresh="tasks", href=to)
