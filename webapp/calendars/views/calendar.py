@@ -168,5 +168,7 @@ def _from_file(content: bytes) -> list[Day]:
 
 
 def _added(new: int, all_of_them: int) -> str:
-    known = _(", %(all_of_them)s were there already", all_of_them=all_of_them - new) if all_of_them > new else ""
-    return f"{new} date{'s' if new != 1 else ''} added{known}"
+    added = ngettext("%(num)s date added", "%(num)s dates added", new)
+    if all_of_them == new:
+        return added
+    return _("%(added)s, %(all_of_them)s were there already", added=added, all_of_them=all_of_them - new)
