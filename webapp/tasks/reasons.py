@@ -60,7 +60,7 @@ ADVICE: dict[Reason, Advice] = {
     ),
     R.TIMEOUT: Advice(
         N_("Timed out"),
-        N_("It was stopped when its execution timeout passed. Look for what it was waiting for, or give it more time."),
+        N_("Its execution timeout passed. Look for what it was waiting for, or give it more time."),
     ),
     R.AGENT_OFFLINE: Advice(
         N_("Agent offline"),
