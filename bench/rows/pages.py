@@ -15,6 +15,7 @@ from webapp import db, queue
 from webapp.config import Settings
 from webapp.events import revision_key
 from webapp.tasks import queries
+from webapp.tasks.lists import batches
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 
@@ -120,7 +121,7 @@ def lists(reader: Reader) -> Iterator[Row]:
 def nothing(reader: Reader, organization: int, chosen: Filter) -> None:
     with reader.app.app_context():
         db.scope_to([organization])
-        assert not queries.page(chosen, 25).lines
+        assert not batches.page(chosen, 25).lines
 
 
 def search(reader: Reader) -> Iterator[Row]:
@@ -129,7 +130,7 @@ def search(reader: Reader) -> Iterator[Row]:
 
     def found(word: str) -> int:
         with db.unit(reader.app, "bench", reading=True):
-            return len(queries.page(Filter(words=(word,)), 25).lines)
+            return len(batches.page(Filter(words=(word,)), 25).lines)
 
     def everywhere() -> None:
         with db.unit(reader.app, "bench", reading=True) as session:

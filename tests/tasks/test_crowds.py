@@ -13,8 +13,9 @@ from tests.tasks import made
 from webapp import clock
 from webapp.config import Settings
 from webapp.db import writing_to
-from webapp.tasks import invariants, launch, lifecycle, purge, queries, sweep
+from webapp.tasks import invariants, launch, lifecycle, purge, sweep
 from webapp.tasks.lifecycle import End
+from webapp.tasks.lists import batches
 from webapp.tasks.models import BatchCount, Task
 from webapp.tasks.spec import parse
 
@@ -33,7 +34,7 @@ def told(session: Session, of: Task) -> dict[str, int]:
     read: list[str] = []
     listen = session.get_bind(), "before_cursor_execute", lambda *given: read.append(given[2])
     sa.event.listen(*listen)
-    counts = queries._counts([of.batch_id])[of.batch_id]
+    counts = batches._counts([of.batch_id])[of.batch_id]
     sa.event.remove(*listen)
     assert len(read) == 1 and "FROM batch_count" in read[0]
     return counts
@@ -64,7 +65,7 @@ def test_a_small_one_and_a_small_retry_are_counted_from_their_tasks(session: Ses
     first, _ = made.tasks(cast.acme, list("ab"))
     fail()
     assert session.scalar(sa.select(sa.func.count()).select_from(BatchCount)) == 0
-    assert queries._counts([first.batch_id])[first.batch_id] == {"pending": 1, "failed": 1}
+    assert batches._counts([first.batch_id])[first.batch_id] == {"pending": 1, "failed": 1}
     assert invariants.counters(session) == []
 
 
@@ -85,7 +86,7 @@ def test_what_is_extended_stays_what_it_was(session: Session, cast: Cast) -> Non
             launch.extend(first.batch, spec, made.ANN, clock.now(), members=())
             crowd = len(inputs) == 3
             assert set(session.scalars(sa.select(Task.crowd).where(Task.batch_id == first.batch_id))) == {crowd}
-            assert queries._counts([first.batch_id])[first.batch_id] == {"pending": len(inputs) + 4}
+            assert batches._counts([first.batch_id])[first.batch_id] == {"pending": len(inputs) + 4}
     assert invariants.counters(session) == []
 
 

@@ -16,7 +16,7 @@ from webapp import clock
 from webapp.agents.models import AgentTag
 from webapp.db import db
 from webapp.tasks import queries
-from webapp.tasks.lists import filters, matching, singles
+from webapp.tasks.lists import batches, filters, matching, singles
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 
@@ -50,8 +50,8 @@ def test_each_way_finds_what_the_conditions_say(tasks: list[Task], monkeypatch: 
         expected = plainly(chosen)
         assert queries.ids(chosen) == [task.uuid for task in expected], query
         assert queries.count(chosen) == len(expected), query
-        batches = list(dict.fromkeys(task.batch_id for task in reversed(expected)))
-        assert [line.batch.id for line in queries.page(chosen, 50).lines] == sorted(batches, reverse=True), query
+        wanted = list(dict.fromkeys(task.batch_id for task in reversed(expected)))
+        assert [line.batch.id for line in batches.page(chosen, 50).lines] == sorted(wanted, reverse=True), query
         newest = sorted(((task.batch_id, task.id) for task in expected), reverse=True)
         assert list(singly(chosen)) == [task_id for _, task_id in newest], query
 

@@ -10,14 +10,13 @@ from tests.cast import Cast
 from tests.tasks import made
 from webapp import clock
 from webapp.db import scope_to, system_scope
-from webapp.tasks import queries
-from webapp.tasks.lists import filters, search
+from webapp.tasks.lists import batches, filters, search
 from webapp.tasks.notes import lifecycle as notes
 
 
 def found(text: str) -> list[str]:
     chosen = filters.parse(MultiDict({"q": text}), clock.now())
-    return [line.task.input for line in queries.page(chosen, 25).lines if line.task]
+    return [line.task.input for line in batches.page(chosen, 25).lines if line.task]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.tasks import FILTERS, WAIT, chosen, launched, made
 from webapp.rest.values import Json, Shape
 from webapp.tasks import queries
-from webapp.tasks.lists import rows
+from webapp.tasks.lists import batches, rows
 from webapp.tasks.models import Batch
 
 section = Section("batches", "Batches", "All the tasks made by one act: one call, one click, one slot of a schedule.")
@@ -29,7 +29,7 @@ def index() -> Answer:
     Newest first. A batch is listed when one of its tasks matches. The ids of its tasks are told by the batch itself.
     """
     begin = start()
-    page = queries.page(chosen(), asked()["limit"], begin[0] if begin else None)
+    page = batches.page(chosen(), asked()["limit"], begin[0] if begin else None)
     forms = [shapes.batch(line.batch, line.counts) for line in page.lines]
     return listed(forms, (page.older,) if page.older else None)
 
@@ -60,7 +60,7 @@ def show(batch_id: str) -> Json:
     batch = get_or_404(Batch, uuid=batch_id.lower())
     if seconds := asked().get("wait"):
         patience.wait(lambda: _ended(batch), seconds)
-    return shapes.batch(batch, queries.line(batch).counts, rows.of_batch(batch, 1_000))
+    return shapes.batch(batch, batches.line(batch).counts, rows.of_batch(batch, 1_000))
 
 
 def _ended(batch: Batch) -> bool:

@@ -18,8 +18,8 @@ from webapp.processes import beats
 from webapp.rest.reading import asked
 from webapp.rest.values import Flag, Json, Many, Moment, Named, OneOf, Shape, Text, Value, Whole
 from webapp.tasks import equivalents, kinds, why
+from webapp.tasks.lists.lines import Head
 from webapp.tasks.models import Batch, Task
-from webapp.tasks.queries import Head
 from webapp.tasks.states import SCANNER_WORDS, WAITING, Outcome, Status, Trigger
 
 

@@ -19,7 +19,7 @@ from webapp.rest.shapes import CASE, TASK, TASK_OR_BATCH
 from webapp.rest.specs import ALSO, NEW_TASK
 from webapp.rest.values import Json, Many, Text, Value, Whole
 from webapp.tasks import kinds, launch, lifecycle, queries, spec
-from webapp.tasks.lists import filters, rows
+from webapp.tasks.lists import batches, filters, rows
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Batch, Task
 from webapp.tasks.states import Trigger
@@ -135,7 +135,7 @@ def launched() -> Batch:
 
 
 def made(batch: Batch) -> Answer:
-    form = shapes.batch(batch, queries.line(batch).counts, rows.of_batch(batch, 1_000))
+    form = shapes.batch(batch, batches.line(batch).counts, rows.of_batch(batch, 1_000))
     return Answer(form, headers=_at("batches", batch.uuid))
 
 

@@ -10,9 +10,10 @@ from werkzeug.datastructures import MultiDict
 
 from webapp.agents.models import Agent
 from webapp.db import db
-from webapp.tasks import queries, refill, targets
+from webapp.tasks import refill, targets
+from webapp.tasks.lists import batches
+from webapp.tasks.lists.lines import Line
 from webapp.tasks.models import Batch
-from webapp.tasks.queries import Line
 from webapp.tasks.spec import parse
 from webapp.tasks.states import Trigger
 
@@ -41,7 +42,7 @@ class Targets(NamedTuple):
 
 def recent() -> list[Line]:
     newest = sa.select(Batch).where(Batch.trigger == Trigger.ADHOC).order_by(Batch.id.desc()).limit(SHOWN)
-    return queries.lines(db.session.scalars(newest).all())
+    return batches.lines(db.session.scalars(newest).all())
 
 
 def mine(user_id: int | None) -> list[Mine]:

@@ -12,9 +12,9 @@ from webapp.db import db
 from webapp.events import Event
 from webapp.news import lifecycle as news
 from webapp.news.kinds import Kind
-from webapp.tasks import queries
+from webapp.tasks.lists import batches
+from webapp.tasks.lists.lines import Line
 from webapp.tasks.models import Batch, Task
-from webapp.tasks.queries import Line
 from webapp.tasks.states import Status, Trigger
 
 BITE = 500
@@ -47,7 +47,7 @@ def _still_failed(task_ids: list[int]) -> dict[int, tuple[Batch, int | None]]:
 def _items(
     failed: dict[int, tuple[Batch, int | None]], owners: dict[int, int], now: datetime
 ) -> Iterator[dict[str, Any]]:
-    for line in queries.lines([batch for batch, _ in failed.values()]):
+    for line in batches.lines([batch for batch, _ in failed.values()]):
         batch, schedule_id = failed[line.batch.id]
         by_hand = batch.created_by_id if batch.trigger in BY_HAND else None
         user_id = owners.get(schedule_id) if schedule_id else by_hand

@@ -16,7 +16,7 @@ from webapp.db import db
 from webapp.language import _
 from webapp.plugins import queries as plugins
 from webapp.tasks import queries
-from webapp.tasks.lists import filters
+from webapp.tasks.lists import batches, filters
 
 bp = Blueprint("palette", __name__)
 
@@ -64,7 +64,7 @@ def _tasks(q: str) -> list[dict[str, str]]:
     if len(q) < 2:
         return []
     task = queries.by_uuid(q.lower())
-    lines = [] if task else queries.page(filters.Filter(words=tuple(q.split())), EACH).lines
+    lines = [] if task else batches.page(filters.Filter(words=tuple(q.split())), EACH).lines
     rows = [task] if task else [line.task for line in lines if line.task]
     return [
         {

@@ -15,9 +15,9 @@ from webapp.plugins.catalogue import find
 from webapp.tasks.kinds import KINDS
 from webapp.tasks.lists import rows
 from webapp.tasks.lists.filters import Filter
+from webapp.tasks.lists.lines import COLUMNS, Group, Page, Row
 from webapp.tasks.lists.rows import Place
 from webapp.tasks.models import Task
-from webapp.tasks.queries import COLUMNS, Group, Page, Row
 
 
 def page(

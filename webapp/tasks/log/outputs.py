@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from webapp.language import _
+from webapp.tasks.lists.lines import Row
 from webapp.tasks.log import output
 from webapp.tasks.models import Task
-from webapp.tasks.queries import Row
 from webapp.tasks.states import FINAL
 
 SHOWN = 4_096  # bytes of each output that a group shows

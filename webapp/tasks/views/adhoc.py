@@ -15,6 +15,7 @@ from webapp.agents import picker
 from webapp.db import db
 from webapp.language import _
 from webapp.tasks import adhoc, asked, launch, queries
+from webapp.tasks.lists import batches
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.log import outputs
 from webapp.tasks.models import Batch, new_uuid
@@ -69,7 +70,7 @@ def run() -> Response | tuple[str, int]:
 def show(batch_id: str) -> Response:
     batch = get_or_404(Batch, uuid=batch_id)
     data = current_app.extensions["settings"].data
-    tasks = queries.children(batch, Filter(), SHOWN)
+    tasks = batches.children(batch, Filter(), SHOWN)
     groups = outputs.grouped(tasks, data)
     facts: dict[str, Any] = {
         "batch": batch, "tasks": tasks, "groups": groups, "summary": outputs.summary(groups), "looks": LOOKS,

@@ -16,7 +16,8 @@ from webapp.files import archive, store
 from webapp.files import queries as files
 from webapp.files.models import File
 from webapp.language import _
-from webapp.tasks import launch, queries
+from webapp.tasks import launch
+from webapp.tasks.lists import batches
 from webapp.tasks.lists.filters import Filter
 from webapp.tasks.models import Task
 from webapp.tasks.spec import FILES, Spec, SpecError, Target
@@ -50,7 +51,7 @@ def run(file_id: str) -> Response:
     except SpecError as error:
         raise Problem(422, errors=error.errors) from None
     db.session.commit()
-    task = queries.children(batch, Filter(), 1)[0]
+    task = batches.children(batch, Filter(), 1)[0]
     there = f"/tasks/{task.uuid}"
     return htmx.changed(
         None, there, _("%(what)s runs on %(name)s", what=task.what, name=file.name), refresh="files", href=there

@@ -13,11 +13,11 @@ from webapp.access.permissions import Permission
 from webapp.access.principal import principal
 from webapp.schedules import queries as schedules
 from webapp.tasks import queries
-from webapp.tasks.lists import columns, filters, menus, saved, singles
+from webapp.tasks.lists import batches, columns, filters, menus, saved, singles
 from webapp.tasks.lists.address import Address
 from webapp.tasks.lists.filters import Filter, FilterError
+from webapp.tasks.lists.lines import Page
 from webapp.tasks.models import Batch
-from webapp.tasks.queries import Page
 
 bp = Blueprint("tasks", __name__, url_prefix="/tasks")
 
@@ -47,9 +47,9 @@ def _batch(batch_id: str, address: Address) -> Response:
     found = get_or_404(Batch, uuid=batch_id)
     chosen = filters.parse(request.args, clock.now(), principal.person)
     opened = "in" in request.args
-    rows = queries.children(found, chosen, address.per + 1, address.after, worst_first=opened)
+    rows = batches.children(found, chosen, address.per + 1, address.after, worst_first=opened)
     return htmx.page("tasks/batch.html", "tasks/_children.html", batch=found, tasks=rows[: address.per], address=address,
-                     more=len(rows) > address.per, opened=opened, line=queries.line(found), **_frame())  # fmt: skip
+                     more=len(rows) > address.per, opened=opened, line=batches.line(found), **_frame())  # fmt: skip
 
 
 @bp.get("/choices")
@@ -96,13 +96,13 @@ def _listing(address: Address, chosen: Filter) -> dict[str, Any]:
 
 def _page(address: Address, chosen: Filter, upto: int | None) -> Page:
     place = (address.per, address.after, address.before, upto)
-    return queries.page(chosen, *place) if address.in_batches else singles.page(chosen, address.group_by, *place)
+    return batches.page(chosen, *place) if address.in_batches else singles.page(chosen, address.group_by, *place)
 
 
 def _new(address: Address, chosen: Filter, upto: int | None) -> int:
     if not upto:
         return 0
-    return (queries if address.in_batches else singles).newer_than(chosen, upto, 99)
+    return (batches if address.in_batches else singles).newer_than(chosen, upto, 99)
 
 
 def _around(address: Address, page: Page, kept: dict[str, int], message: str = "") -> dict[str, Any]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 from webapp import htmx
 from webapp.access.guards import get_or_404, requires
 from webapp.access.permissions import Permission
-from webapp.tasks import queries
+from webapp.tasks.lists import batches
 from webapp.tasks.log import output
 from webapp.tasks.log.ansi import Screen
 from webapp.tasks.models import Batch, Task
@@ -51,7 +51,7 @@ def batch_menu(batch_id: str) -> Response | str:
     batch = get_or_404(Batch, uuid=batch_id)
     if not htmx.wanted():
         return redirect(f"/tasks/batches/{batch.uuid}")  # type: ignore[return-value]
-    return render_template("tasks/_batch_menu.html", batch=batch, line=queries.line(batch))
+    return render_template("tasks/_batch_menu.html", batch=batch, line=batches.line(batch))
 
 
 def _tail(task: Task, stream: str) -> Tail:
