@@ -21,5 +21,5 @@ def alive(pid: int) -> bool:
     """False for a zombie too: where nobody reaps orphans, they stay listed."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the second when it ends between the two
         return False

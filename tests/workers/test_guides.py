@@ -53,7 +53,8 @@ def terminal(up, tmp_path):
     host = socket.gethostname()
     until(lambda: "online" in terminal("muster agents -o tsv").stdout)
     assert terminal(f"muster agents tag {host} --add web").returncode == 0
-    return terminal
+    yield terminal
+    terminal("muster cancel -q status:open --yes")  # else the end would wait for the samples
 
 
 @pytest.fixture
