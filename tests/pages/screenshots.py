@@ -98,7 +98,8 @@ def prepared(browser: Browser, url: str) -> dict[str, str]:
     task, output = link(failed), link(shown)
     fixed = {
         "tasks": "/tasks", "task": task, "output": f"{output}/log", "dashboard": "/", "agents": "/agents",
-        "adhoc": ran(page), "new-task": "/tasks/new", "library": "/library", "schedules": "/tasks/schedules",
+        "adhoc": ran(page), "new-task": "/tasks/new", "library": "/library", "plugins": "/plugins",
+        "schedules": "/tasks/schedules",
         "upcoming": "/tasks/schedules/upcoming?hours=168", "month": "/tasks/schedules/month", "schedule": "/tasks/schedules/1", "calendar": "/calendars/1",
     }  # fmt: skip
     found = {name: address for name, address in fixed.items() if page.context.request.get(address).ok}
