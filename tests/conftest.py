@@ -49,6 +49,14 @@ structlog.configure(
     ]
 )
 
+LONGEST = tuple(
+    f"tests/{name}.py"
+    for name in (
+        "workers/test_guides", "pages/test_every_page", "pages/test_accessible_opened", "agent_api/test_copies",
+        "agent_api/test_end_to_end", "agent/test_storm", "pages/test_steady", "pages/test_broken", "agent/test_outage",
+        "schedules/test_concurrent",
+    )
+)  # fmt: skip
 ENGINES: deque[Engine] = deque(maxlen=32)  # the latest: a thread that a test left behind may still open connections
 
 
@@ -65,7 +73,14 @@ def pytest_sessionfinish() -> None:
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
         wanted = metafunc.config.getoption("--db")
-        metafunc.parametrize("database_kind", databases.KINDS if wanted == "both" else [wanted], scope="session")
+        kinds = databases.KINDS if wanted == "both" else (wanted,)
+        one = metafunc.definition.get_closest_marker("one_database")
+        metafunc.parametrize("database_kind", kinds[:1] if one else kinds, scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What takes longest begins first, so that at the end no process waits for another's."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from sqlalchemy.orm import Session
 
 from tests.cast import Cast
@@ -9,6 +10,8 @@ from tests.commands.conftest import Muster
 from tests.rest.conftest import Api
 from tests.tasks import made
 from webapp.tasks.models import Task
+
+pytestmark = pytest.mark.one_database
 
 
 def status(session: Session, task: Task) -> str:

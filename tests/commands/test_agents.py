@@ -13,6 +13,8 @@ from tests.commands.conftest import Muster
 from tests.rest.conftest import Api
 from tests.tasks import made
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def admin(api: Api, muster: Muster) -> Muster:

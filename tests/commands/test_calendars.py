@@ -9,6 +9,8 @@ import pytest
 from tests.commands.conftest import Muster
 from tests.rest.conftest import Api
 
+pytestmark = pytest.mark.one_database
+
 ICS = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20270104\nSUMMARY:Move\nEND:VEVENT\nEND:VCALENDAR\n"
 
 

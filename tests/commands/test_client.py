@@ -30,6 +30,8 @@ from webapp.tasks.lifecycle import End
 from webapp.tasks.log import output
 from webapp.tasks.models import Task
 
+pytestmark = pytest.mark.one_database
+
 
 def say(settings: Settings, task: Task, data: bytes) -> None:
     folder = output.folder(settings.data, task.uuid)

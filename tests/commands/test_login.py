@@ -6,7 +6,11 @@ import stat
 import subprocess
 from pathlib import Path
 
+import pytest
+
 from tests.commands.conftest import Muster
+
+pytestmark = pytest.mark.one_database
 
 NOBODY = {"MUSTER_URL": "", "MUSTER_TOKEN": ""}
 

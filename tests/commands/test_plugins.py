@@ -10,6 +10,8 @@ import pytest
 from tests.commands.conftest import Muster
 from tests.rest.conftest import Api
 
+pytestmark = pytest.mark.one_database
+
 
 @pytest.fixture
 def admin(api: Api, muster: Muster) -> Muster:

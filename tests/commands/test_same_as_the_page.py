@@ -17,6 +17,8 @@ from webapp import clock
 from webapp.events import Actor
 from webapp.tasks.notes import lifecycle as notes
 
+pytestmark = pytest.mark.one_database
+
 FILTERS = (
     "", "status:failed", "status:open plugin:demo", "type:execute_command agent:web-*", "tag:prod", "needle", "owner:me since:1h",
     "mentions:me", "notes:1", 'reason:exit_code "a"', "until:2020-01-01",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
 from sqlalchemy.orm import Session
 
 from tests.cast import Cast
@@ -12,6 +13,8 @@ from tests.commands.conftest import Muster
 from tests.rest.conftest import Api
 from tests.schedules import made
 from webapp import clock
+
+pytestmark = pytest.mark.one_database
 
 NINE = {"kind": "times", "at": ["09:00"]}
 
