@@ -68,9 +68,12 @@ def facts() -> dict[str, Any]:
 
 def _first_steps(tasks: int) -> dict[str, Any]:
     """What to try, or for who may only look, how to read the page; until it was put away."""
-    wanted = principal.prefs["steps"] and tasks < NEWCOMER
-    steps = checklist.steps(queries.done_by(principal.id), _rights()) if wanted else []
-    return {"steps": steps, "reading": wanted and not principal.can(Permission.TASKS_CREATE)}
+    wanted, rights = principal.prefs["steps"] and tasks < NEWCOMER, _rights()
+    tries = wanted and any(step.permission in rights for step in checklist.STEPS)
+    return {
+        "steps": checklist.steps(queries.done_by(principal.id), rights) if tries else [],
+        "reading": wanted and not tries,
+    }
 
 
 def tiles(counts: dict[str, int], ended: dict[Status, int]) -> list[dict[str, Any]]:
