@@ -8,7 +8,11 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from tests.workers.processes import until
 from webapp.config import Settings
@@ -22,6 +26,13 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+@pytest.fixture
+def server(app: Any, settings: Settings, tmp_path: Path) -> Iterator[Server]:
+    found = Server(settings, tmp_path)
+    yield found
+    found.end()
 
 
 class Server:

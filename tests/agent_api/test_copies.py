@@ -7,13 +7,13 @@ import subprocess
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from tests.agent_api.caller import Caller, Held
 from tests.agent_api.site import PATIENCE, Host, Server
+from tests.agent_api.site import server as server  # fixture
 from tests.cast import Cast
 from tests.tasks import made
 from tests.workers.processes import until
@@ -110,13 +110,6 @@ def test_a_word_that_is_only_evidence_does_not_speak_of_the_stored_output(
 
 
 # --- real agents --------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def server(app: Any, settings: Settings, tmp_path: Path) -> Iterator[Server]:
-    found = Server(settings, tmp_path)
-    yield found
-    found.end()
 
 
 @pytest.fixture

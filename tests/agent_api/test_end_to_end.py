@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from tests.agent_api.site import PATIENCE, Host, Server
+from tests.agent_api.site import server as server  # fixture
 from tests.cast import Cast
 from tests.tasks import made
 from tests.workers.processes import alive, until
@@ -27,13 +27,6 @@ from webapp.tasks import lifecycle as tasks
 from webapp.tasks.log import output
 from webapp.tasks.models import Task
 from workers.agent import exits
-
-
-@pytest.fixture
-def server(app: Any, settings: Settings, tmp_path: Path) -> Iterator[Server]:
-    made = Server(settings, tmp_path)
-    yield made
-    made.end()
 
 
 @pytest.fixture

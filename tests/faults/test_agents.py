@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
 
 from tests.agent_api.site import PATIENCE, Host, Server
+from tests.agent_api.site import server as server  # fixture
 from tests.cast import Cast
 from tests.tasks import made
 from tests.workers.processes import until
@@ -25,13 +25,6 @@ HOSTS = 3
 TASKS = 50
 RESTARTS = 20
 LONGER = 600  # for all of them, on a machine that has other things to do
-
-
-@pytest.fixture
-def server(app: Any, settings: Settings, tmp_path: Path) -> Iterator[Server]:
-    found = Server(settings, tmp_path)
-    yield found
-    found.end()
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from tests.cast import Cast
+from tests.plans import plans_of
 from tests.tasks import made
 from webapp.db import dialect
 from webapp.tasks import of_agents
@@ -24,20 +22,5 @@ def test_what_waits_and_what_runs_is_told_oldest_first(session: Session, cast: C
 def test_none_of_its_questions_walks_along_all_tasks(acme: Session) -> None:
     if dialect() != "sqlite":
         return  # PostgreSQL plans by the numbers of rows, and here there are none
-    asked: list[tuple[str, Any]] = []
-    connection = acme.connection()
-
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _many: bool) -> None:
-        asked.append((statement, parameters))
-
-    sa.event.listen(connection, "before_cursor_execute", note)
-    of_agents.on_agents([1, 2])
-    of_agents.held(1, 10)
-    sa.event.remove(connection, "before_cursor_execute", note)
-    plans = [
-        row[3]
-        for statement, values in asked
-        for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
-    ]
-    assert len(asked) == 4
-    assert not [plan for plan in plans if plan.startswith("SCAN task") or "autoindex_task" in plan], plans
+    plans = plans_of(acme, lambda: (of_agents.on_agents([1, 2]), of_agents.held(1, 10)))
+    assert plans and not [plan for plan in plans if plan.startswith("SCAN task") or "autoindex_task" in plan], plans
