@@ -123,7 +123,7 @@ def test_an_agent_is_asked_to_update_itself(client: Browser, session: Session, c
 def test_several_are_updated_and_those_that_need_not_are_named(client: Browser, session: Session, cast: Cast) -> None:
     made.agent(cast.acme, "old", version="0.1.0"), made.agent(cast.acme, "new", version="9.9.0")
     told = client.login("admin").htmx("POST", "/agents/bulk", data={"do": "update", "scope": "matching", "query": ""})
-    assert "1 agents changed, 1 not: new: new runs version 9.9.0 already" in told.headers["HX-Trigger"]
+    assert "1 agent changed, 1 not: new: new runs version 9.9.0 already" in told.headers["HX-Trigger"]
 
 
 def test_an_agent_is_taken_off_its_host(client: Browser, session: Session, cast: Cast) -> None:

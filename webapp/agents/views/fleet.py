@@ -17,7 +17,7 @@ from webapp.agents.models import Agent
 from webapp.agents.states import PRESENCE_LOOKS, STATE_LOOKS, Presence, State
 from webapp.db import db
 from webapp.errors import Problem
-from webapp.language import N_, _
+from webapp.language import N_, _, ngettext
 from webapp.library import packages
 from webapp.refusal import Refused
 from webapp.tasks import queries as tasks
@@ -130,7 +130,9 @@ def bulk() -> Response:
             422, errors=[{"field": "do", "message": _("Choose one of tag, %(verbs)s", verbs=", ".join(VERBS))}]
         )
     done, refused = _each(do, agents)
-    text = _("%(done)s agents changed", done=done) + (f", {len(refused)} not: {refused[0]}" if refused else "")
+    text = ngettext("%(num)s agent changed", "%(num)s agents changed", done)
+    if refused:
+        text = _("%(changed)s, %(count)s not: %(first)s", changed=text, count=len(refused), first=refused[0])
     return htmx.changed(None, "/agents", text, refresh="agents")
 
 

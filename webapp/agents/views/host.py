@@ -26,11 +26,14 @@ bp = Blueprint("agent", __name__, url_prefix="/agents")
 TABS = ("overview", "tasks", "queue", "keys", "events")
 NEWEST = 25
 VERBS = {
-    "approve": ("approved", lifecycle.approve), "refuse": ("refused", lifecycle.refuse),
-    "pause": ("paused", lifecycle.pause), "enable": ("enabled", lifecycle.enable), "disable": ("disabled", lifecycle.disable),
+    "approve": (N_("approved"), lifecycle.approve), "refuse": (N_("refused"), lifecycle.refuse),
+    "pause": (N_("paused"), lifecycle.pause), "enable": (N_("enabled"), lifecycle.enable), "disable": (N_("disabled"), lifecycle.disable),
     "rotate-key": (N_("asked to change its key"), lifecycle.ask_to_rotate), "update": (N_("asked to update itself"), lifecycle.ask_to_update),
 }  # fmt: skip
-FINAL_VERBS = {"revoke": ("revoked", lifecycle.revoke), "decommission": ("decommissioned", lifecycle.decommission)}
+FINAL_VERBS = {
+    "revoke": (N_("revoked"), lifecycle.revoke),
+    "decommission": (N_("decommissioned"), lifecycle.decommission),
+}
 
 
 @bp.get("/<uuid:agent_id>")
@@ -105,4 +108,6 @@ def _do(agent: Agent, past: str, verb: Any) -> Response:
     except Refused as refusal:
         return htmx.refused(refusal.text, back, refresh="agent")
     db.session.commit()
-    return htmx.changed(None, back, _("%(hostname)s is %(past)s", hostname=agent.hostname, past=past), refresh="agent")
+    return htmx.changed(
+        None, back, _("%(hostname)s is %(past)s", hostname=agent.hostname, past=_(past)), refresh="agent"
+    )
